@@ -1,0 +1,8 @@
+"""Attacks: one page each. A page is named here by its registry name."""
+
+BUILTIN = {
+    "averaging": "attacks.averaging",
+    "difference": "attacks.difference",
+    "guess": "attacks.guess",
+    "intersection": "attacks.intersection",
+}

@@ -1,0 +1,72 @@
+"""Histograms of the secret with and without each victim: what intersection, averaging and difference all ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from attacks.decide import choose, posterior
+from attacks.isolation import quoted, with_and_without
+from harness.model import Answer, Inference, Refused
+from harness.plugin import Session
+
+
+def secret_values(session: Session, secret: str) -> pd.Series:
+    """The values of the secret that the database lists, with their shares of all users (noisy, above 0)."""
+    answer = session.query(f"SELECT {quoted(secret)}, count(*) FROM {quoted(session.schema.table)} GROUP BY 1")
+    if not isinstance(answer, Answer) or not len(answer):
+        return pd.Series(dtype=float)
+    counts = np.clip(np.nan_to_num(answer.data[1], nan=1.0), 1.0, None)
+    return pd.Series(counts / counts.sum(), index=pd.Index(answer.data[0], dtype=object))
+
+
+def histogram_queries(session: Session, secret: str, victims: pd.DataFrame) -> list[str]:
+    """Per victim two queries: the histogram of the secret in the group with, then without the victim."""
+    table = quoted(session.schema.table)
+    return [
+        f"SELECT {quoted(secret)}, count(*) FROM {table} WHERE {where} GROUP BY 1"
+        for pair in with_and_without(victims)
+        for where in pair
+    ]
+
+
+def sum_queries(session: Session, secret: str, victims: pd.DataFrame) -> list[str]:
+    """Per victim two queries: the sum of the secret over the group with, then without the victim."""
+    table = quoted(session.schema.table)
+    return [
+        f"SELECT sum({quoted(secret)}) FROM {table} WHERE {where}"
+        for pair in with_and_without(victims)
+        for where in pair
+    ]
+
+
+def counts_of(answers: list[Answer | Refused], values: pd.Index) -> np.ndarray:
+    """The count of each value in each answer, NaN where it is not shown, shape (len(answers), len(values))."""
+    counts = np.full((len(answers), len(values)), np.nan)
+    shown = [(i, answer.data) for i, answer in enumerate(answers) if isinstance(answer, Answer) and len(answer)]
+    if shown:
+        row = np.repeat([i for i, _ in shown], [len(data[0]) for _, data in shown])
+        place = values.get_indexer(pd.Index(np.concatenate([data[0] for _, data in shown]), dtype=object))
+        counts[row[place >= 0], place[place >= 0]] = np.concatenate([data[1] for _, data in shown])[place >= 0]
+    return counts
+
+
+def claims(
+    counts: np.ndarray,
+    values: pd.Series,
+    victims: pd.DataFrame,
+    spread: float,
+    min_confidence: float,
+    rng: np.random.Generator,
+) -> Iterator[Inference]:
+    """One claim per victim about whom anything was shown: the most probable value (see `attacks.decide`).
+
+    `counts`: (2V, B), the histograms with and without the victim in turn.
+    """
+    best, confidence = choose(posterior(counts[0::2], counts[1::2], values.to_numpy(), spread), rng)
+    shown = ~np.isnan(counts).reshape(len(victims), -1).all(axis=1)
+    for uid, value, sure, is_shown in zip(victims.index, values.index[best], confidence, shown, strict=True):
+        if is_shown and sure >= min_confidence:
+            yield Inference(uid, value, float(sure))

@@ -1,0 +1,6 @@
+"""Datasets: one page each. A page is named here by its registry name."""
+
+BUILTIN = {
+    "census": "datasets.census",
+    "employees": "datasets.employees",
+}

@@ -1,0 +1,10 @@
+"""The numbers of Diffix-Birch, in one place: later versions of Diffix differ in them."""
+
+LOW_COUNT_FLOOR = 2  # users; smaller buckets are always suppressed (§5.3)
+LOW_COUNT_MEAN = 4.0
+LOW_COUNT_SD = 0.5
+
+THRESHOLD_FLOOR = 2  # users in groups 1 and 2 of an aggregate (§5.4)
+THRESHOLD_MEAN = 4.0
+THRESHOLD_SD = 0.5  # of the summed layers' unit noise
+THRESHOLD_DEVIATIONS = 8.0  # beyond so many standard deviations the largest contributions are not fetched

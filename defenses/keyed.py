@@ -1,0 +1,58 @@
+"""Seeds made from values: equal values of a column give equal words, unequal ones never collide by their spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.model import Kind
+from harness.seeds import Field, Words
+from harness.sql import Buckets
+from harness.sql.query import Ref
+
+
+def value_field(value: Any) -> Field:
+    """A column value as a seed field. Dates and times carry their kind; NULL, NaN, '' and 'NULL' all differ."""
+    match value:
+        case datetime():
+            return ("datetime", value.isoformat())
+        case date():
+            return ("date", value.isoformat())
+        case float():
+            return "NaN" if value != value else ("number", value + 0.0)
+        case int() if not isinstance(value, bool):
+            return ("integer", value)
+        case str():
+            return ("text", value)
+    return value  # type: ignore[no-any-return]
+
+
+def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) -> tuple[Words, np.ndarray]:
+    """One 64-bit word per bucket for its key in `slot`, and which buckets have that slot: uint64 (N,), bool (N,).
+
+    `seed(column, value)` is called once per distinct value of a column, not per bucket.
+    """
+    words = np.zeros(len(buckets), dtype=np.uint64)
+    refs = [plan.query.keys[slot] if slot < len(plan.query.keys) else None for plan in buckets.plans]
+    numbers = {ref: i for i, ref in enumerate(dict.fromkeys(refs))}
+    owner = np.array([numbers[ref] for ref in refs], dtype=np.int64)[buckets.query]
+    for ref, number in numbers.items():
+        if ref is None:
+            continue
+        rows = np.flatnonzero(owner == number)
+        values = buckets.keys[slot][rows]
+        null = np.equal(values, None).astype(bool)
+        codes, distinct = pd.factorize(values[~null], use_na_sentinel=False)
+        found = np.array([seed(ref, value_field(_stored(v, ref.kind))) for v in distinct], dtype=np.uint64)
+        words[rows[~null]] = found[codes]
+        words[rows[null]] = seed(ref, None)
+    return words, np.array([ref is not None for ref in refs], dtype=bool)[buckets.query]
+
+
+def _stored(value: Any, kind: Kind) -> Any:
+    """The database hands dates over as times of day zero."""
+    return value.date() if kind is Kind.DATE and isinstance(value, datetime) else value

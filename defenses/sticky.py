@@ -1,0 +1,42 @@
+"""The same noise for the same query, and no layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from defenses.keyed import key_words
+from harness.plugin import Defense, param
+from harness.seeds import digest, gaussian, mix, seed64
+from harness.sql import Buckets
+from harness.sql.compile import query_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class sticky(Defense):
+    """The same noise for the same query, and no layers: repeating a query teaches nothing, rewording it does.
+
+    1. Seed one Gaussian sample per answer from the salt, the text of the query, the bucket's keys and the column.
+    2. Answer x + N(0, scale²).
+
+    The text is taken in one canonical spelling (names quoted, keywords upper-case, ORDER BY and LIMIT left out), so
+    that white space and letter case are no new query.
+
+    Source: Diffix-Birch §2, after Denning 1980 and Beck 1980.
+    """
+
+    scale: float = param(2.0, "standard deviation of the noise", unit="users, or the unit of the answer", low=0)
+
+    def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
+        salt = buckets.salt
+        key = digest("sticky", key=salt, size=16)
+        texts = {plan: seed64("text", query_text(plan.query), key=salt) for plan in set(buckets.plans)}
+        words = np.array([texts[plan] for plan in buckets.plans], dtype=np.uint64)[buckets.query]
+        for slot in range(len(buckets.keys)):
+            values, has = key_words(buckets, slot, lambda ref, value: seed64("key", value, key=salt))
+            words[has] = mix(key, words[has], values[has])
+        noise = np.zeros(buckets.values.shape)
+        for slot in range(noise.shape[1]):
+            noise[:, slot] = gaussian(mix(key, words, np.full(len(words), slot, dtype=np.uint64)))
+        return buckets.with_values(buckets.values + self.scale * noise)

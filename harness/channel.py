@@ -1,0 +1,187 @@
+"""The wall between an attack and the harness: the attack runs in a thread of its own, behind two queues.
+
+What the attack holds (`BlindSession`, `BlindKnowledge`) has the queues and public facts only, so no attribute,
+closure or bound method of it leads to a table, a truth, a salt or a store. This guards against accident and
+shortcut, not against a plug-in that walks frames or imports a dataset.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import DeadlineExceeded, LedgerError, PluginError, SnoopBenchError
+from harness.model import Answer, Claim, Refused, Schema
+from harness.plugin import Attack
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.session import Ledger, LocalSession
+
+
+class _Line:
+    """One question at a time through two queues."""
+
+    __slots__ = ("replies", "requests")
+
+    def __init__(self) -> None:
+        self.requests: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self.replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def ask(self, what: str, payload: Any) -> Any:
+        self.requests.put((what, payload))
+        reply = self.replies.get()
+        if isinstance(reply, BaseException):
+            raise reply
+        return reply
+
+
+class BlindSession:
+    """What an attack gets as `harness.plugin.Session`."""
+
+    __slots__ = ("_line", "_schema")
+
+    def __init__(self, line: _Line, schema: Schema) -> None:
+        self._line = line
+        self._schema = schema
+
+    @property
+    def schema(self) -> Schema:
+        return self._schema
+
+    def query(self, sql: str) -> Answer | Refused:
+        return self.query_many([sql])[0]
+
+    def query_many(self, sqls: Sequence[str]) -> list[Answer | Refused]:
+        answers: list[Answer | Refused] = self._line.ask("query", list(sqls))
+        return answers
+
+
+class BlindKnowledge:
+    """What an attack gets as `harness.plugin.Knowledge`."""
+
+    __slots__ = ("_columns", "_line", "_schema", "_secret")
+
+    def __init__(self, line: _Line, schema: Schema, secret: str, columns: tuple[str, ...]) -> None:
+        self._line = line
+        self._schema = schema
+        self._secret = secret
+        self._columns = columns
+
+    @property
+    def schema(self) -> Schema:
+        return self._schema
+
+    @property
+    def secret(self) -> str:
+        return self._secret
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self._columns
+
+    def reveal(self, columns: Sequence[str] = (), uids: Sequence[object] | None = None) -> pd.DataFrame:
+        frame: pd.DataFrame = self._line.ask("reveal", (columns, None if uids is None else list(uids)))
+        return frame
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an attack did: how many were eligible, whom it was set on, what it claimed."""
+
+    eligible: int
+    victims: tuple[object, ...]
+    claims: tuple[Claim, ...]
+
+
+def conduct(
+    attack: Attack,
+    session: LocalSession,
+    ledger: Ledger,
+    draw: Callable[[pd.DataFrame], pd.DataFrame],
+    rng: np.random.Generator,
+    seconds: float,
+) -> Outcome:
+    """Run the attack behind the wall and serve it until it ends.
+
+    `draw` picks the victims' rows from the eligible. Raises PluginError with the attack's traceback when it fails,
+    DeadlineExceeded when `seconds` are over.
+    """
+    line = _Line()
+    blind = BlindSession(line, session.schema), BlindKnowledge(line, session.schema, ledger.secret, ledger.columns)
+    thread = threading.Thread(target=_attack, args=(attack, *blind, line, rng), name="attack", daemon=True)
+    desk = _Desk(session, ledger, draw)
+    deadline = time.monotonic() + seconds
+    thread.start()
+    try:
+        while True:
+            try:
+                what, payload = line.requests.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise DeadlineExceeded(f"The trial took more than {seconds:g} seconds.") from None
+            if what == "done":
+                return Outcome(desk.eligible, desk.victims, tuple(payload))
+            if what == "failed":
+                raise PluginError(payload)
+            try:
+                reply = desk.serve(what, payload)
+            except LedgerError as error:
+                reply = error
+            line.replies.put(reply)
+    except BaseException:
+        line.replies.put(SystemExit("the trial is over"))
+        _stop(thread)
+        raise
+
+
+def _stop(thread: threading.Thread) -> None:
+    """End a thread that may never ask again, at its next bytecode."""
+    if thread.ident is not None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+
+
+class _Desk:
+    """Answers the attack's requests."""
+
+    def __init__(self, session: LocalSession, ledger: Ledger, draw: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+        self.session = session
+        self.ledger = ledger
+        self.draw = draw
+        self.eligible = 0
+        self.victims: tuple[object, ...] = ()
+
+    def serve(self, what: str, payload: Any) -> Any:
+        if what == "query":
+            return self.session.query_many(payload)
+        if what == "reveal":
+            return self.ledger.reveal(*payload)
+        self.eligible = len(payload)
+        victims = self.draw(payload)
+        self.victims = tuple(victims.index.tolist())
+        return victims
+
+
+def _attack(
+    attack: Attack, session: BlindSession, knowledge: BlindKnowledge, line: _Line, rng: np.random.Generator
+) -> None:
+    """The thread: nothing but the attack's own things is in reach of its frames."""
+    try:
+        victims = line.ask("victims", attack.eligible(knowledge))
+        claims = list(attack.run(session, knowledge, victims, rng)) if len(victims) else []
+    except SystemExit:
+        return
+    except SnoopBenchError as error:
+        line.requests.put(("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
+    except BaseException:
+        line.requests.put(("failed", traceback.format_exc()))
+    else:
+        line.requests.put(("done", claims))

@@ -1,0 +1,238 @@
+"""The command line: thin verbs. Heavy parts are imported where they are used, so that --help is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from harness import __version__
+from harness.errors import SnoopBenchError, UserError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+KINDS = ("attacks", "defenses", "datasets")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and give the exit status: 0 done, 2 the user's mistake, 1 anything else, 130 on Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options = words[: words.index("--")] if "--" in words else words
+    debug = "--debug" in options
+    if debug:
+        words.remove("--debug")
+    try:
+        return _run(words)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        return _say("Interrupted.", 130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        if isinstance(error, click.ClickException):
+            return _say(error.format_message(), 2)
+        if isinstance(error, UserError):
+            return _say(str(error), 2)
+        if type(error).__name__ == "Interrupted":
+            return _say(str(error), 130)
+        what = str(error) if isinstance(error, SnoopBenchError) else f"{type(error).__name__}: {error}"
+        return _say(f"{what} (an error inside SnoopBench; --debug shows where)", 1)
+
+
+def _run(words: list[str]) -> int:
+    status = cli.main(args=words, prog_name="snoopbench", standalone_mode=False)
+    return status if isinstance(status, int) else 0
+
+
+def _say(message: str, status: int) -> int:
+    click.echo(f"snoopbench: {message}", err=True)
+    return status
+
+
+def _emit(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
+
+
+def _complete(kind: str) -> Any:
+    def names(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
+        from harness.registry import names as registered
+
+        return [name for name in registered(kind) if name.startswith(start)]  # type: ignore[arg-type]
+
+    return names
+
+
+def _spec(name: str, kind: str, default: str | None, text: str) -> Callable[[F], F]:
+    needed: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
+    return click.option(f"--{name}", metavar="SPEC", help=text, shell_complete=_complete(kind), **needed)
+
+
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
+_results = click.option(
+    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="snoopbench")
+def cli() -> None:
+    """Inference attacks against the defenses of a statistical database.
+
+    A SPEC is a name with parameters, such as k-threshold:k=5, or the path of a page of your own (./mine.py). With
+    --debug anywhere, an error shows its traceback.
+    """
+
+
+@cli.command("list")
+@click.argument("kind", required=False, type=click.Choice(KINDS))
+@_json
+def list_command(kind: str | None, as_json: bool) -> None:
+    """Show what there is: attacks, defenses and datasets with their parameters."""
+    from harness.report.catalogue import catalogue, print_catalogue
+
+    found = catalogue([kind] if kind else KINDS)
+    if as_json:
+        _emit(found)
+    else:
+        print_catalogue(found)
+
+
+@cli.command()
+@_spec("defense", "defenses", None, "What protects the table.")
+@_spec("attack", "attacks", None, "What tries to learn the secret.")
+@_spec("dataset", "datasets", "census", "What is protected.")
+@click.option("--secret", metavar="COLUMN", help="The column to be learned; default: the dataset's first.")
+@click.option("--trials", default=20, show_default=True, help="Independent repetitions.")
+@click.option("--victims", default=25, show_default=True, help="Users attacked in one trial, at most.")
+@click.option("--baseline", type=click.Choice(["marginal", "conditional"]), default="marginal", show_default=True,
+              help="The statistical guess that claims are held against.")  # fmt: skip
+@click.option("--tolerance", type=float, help="Share of a numeric secret's interquartile range that counts as right.")
+@click.option("--accomplices", default=0, show_default=True, help="Users whose secret the attack may reveal.")
+@click.option("--seed", default=1, show_default=True, help="Root of all randomness.")
+@click.option("--jobs", default=0, help="Worker processes; default: one a core.")
+@click.option("--seconds", type=float, help="Most seconds that one trial may take (default 600).")
+@_results
+@click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@_json
+def bench(
+    defense: str, attack: str, dataset: str, secret: str | None, trials: int, victims: int, baseline: str,
+    tolerance: float | None, accomplices: int, seed: int, jobs: int, seconds: float | None, results: str,
+    fresh: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run one attack against one defense on one dataset, and store every trial."""
+    from harness.plan import Benchmark, limits
+    from harness.report.tables import console, print_summary
+    from harness.runner import bench as run
+    from harness.score import TOLERANCE
+    from harness.store import Store
+
+    if jobs < 0:
+        raise UserError(f"--jobs must be 0 (one a core) or more, not {jobs}.")
+    benchmark = Benchmark.of(
+        defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims,
+        baseline=baseline, tolerance=TOLERANCE if tolerance is None else tolerance, accomplices=accomplices,
+        seed=seed, limits=limits(seconds),
+    )  # fmt: skip
+    result = run(benchmark, Store(results), jobs=jobs, fresh=fresh)
+    if as_json:
+        _emit(result)
+    else:
+        print_summary(result, console())
+    return 1 if result["failed_trials"] == result["trials"] else 0
+
+
+@cli.command()
+@_spec("defense", "defenses", None, "What protects the table.")
+@_spec("dataset", "datasets", "census", "What is asked.")
+@click.option("--seed", default=1, show_default=True, help="Root of the data, the salt and the noise.")
+@_json
+@click.argument("sql")
+def query(defense: str, dataset: str, seed: int, as_json: bool, sql: str) -> None:
+    """Ask one SQL question through a defense. The same seed gives the same noise."""
+    from harness.asking import ask
+    from harness.model import Refused
+
+    answer = ask(defense, dataset, seed, sql)
+    if as_json:
+        _emit(_answer_json(answer))
+        return
+    if isinstance(answer, Refused):
+        click.echo(f"Refused ({answer.rule}): {answer.message}")
+        return
+    from harness.report.tables import console, print_rows
+
+    print_rows(answer.columns, answer.rows, console())
+    for notice in answer.notices:
+        click.echo(notice, err=True)
+
+
+def _answer_json(answer: Any) -> dict[str, Any]:
+    from harness.model import Refused
+
+    if isinstance(answer, Refused):
+        refused = {"rule": answer.rule, "message": answer.message}
+        return {"columns": [], "rows": [], "notices": [], "refused": refused}
+    rows = [list(row) for row in answer.rows]
+    return {"columns": list(answer.columns), "rows": rows, "notices": list(answer.notices), "refused": None}
+
+
+@cli.command()
+@_results
+@_json
+def show(results: str, as_json: bool) -> None:
+    """Show the benchmarks of a results store."""
+    from harness.report.stored import stored_summaries
+    from harness.report.tables import console, print_overview
+
+    found = stored_summaries(results)
+    if as_json:
+        _emit(found)
+    elif not found:
+        click.echo("The store is empty; run snoopbench bench first.")
+    else:
+        print_overview(found, console())
+
+
+@cli.command()
+@_results
+@click.argument("file", type=click.Path(dir_okay=False))
+def export(results: str, file: str) -> None:
+    """Write all stored trials to FILE, a .csv or .parquet, one row a trial."""
+    from harness.report.stored import export as write
+
+    count = write(results, file)
+    click.echo(f"{count:,} trials written to {file}.", err=True)
+
+
+@cli.command()
+@_json
+def doctor(as_json: bool) -> None:
+    """Show versions, threads and space: what to send along with a question."""
+    from harness.report.catalogue import doctor as examine
+    from harness.report.tables import console, print_rows
+
+    found = examine()
+    if as_json:
+        _emit(found)
+    else:
+        print_rows(("what", "found"), found.items(), console())
+
+
+@cli.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell, for example: eval "$(snoopbench completion bash)"."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(cli, {}, "snoopbench", "_SNOOPBENCH_COMPLETE").source())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

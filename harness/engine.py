@@ -1,0 +1,256 @@
+"""DuckDB under lock: one protected table in memory, no files, no settings, and exact results as Buckets."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import BenchmarkError, EngineError
+from harness.model import Array, Column, Kind, Table
+from harness.sql.compile import ROW_NUMBER, UID_HASH, compile_plan
+from harness.sql.plan import Buckets, Plan
+
+CACHED_BUCKETS = 2_000_000
+
+_TYPES = {
+    Kind.INTEGER: "BIGINT",
+    Kind.REAL: "DOUBLE",
+    Kind.TEXT: "VARCHAR",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.DATETIME: "TIMESTAMP",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one SQL statement gave: columns by name, and the number of rows."""
+
+    columns: dict[str, Array]
+    rows: int
+
+
+class DuckEngine:
+    """The engine of one trial.
+
+    The table is loaded with two hidden columns: a row number and a keyed hash of the uid, both under names that no
+    analyst can reach. Equal SQL is executed once: the rows do not change while the engine lives.
+    """
+
+    def __init__(self, table: Table, salt: bytes, threads: int = 1, memory: str = "4GB") -> None:
+        self.salt = salt
+        self._uid = table.schema.uid
+        self._results: dict[str, Result] = {}
+        self._cached = 0
+        self._connection = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
+        try:
+            self._load(table)
+            self._lock()
+        except duckdb.Error as error:
+            raise BenchmarkError(f"The table {table.schema.table} cannot be loaded: {error}") from error
+
+    def _load(self, table: Table) -> None:
+        schema = table.schema
+        if clash := {ROW_NUMBER, UID_HASH} & set(schema.names):
+            raise BenchmarkError(f"The column name {clash.pop()} is reserved; rename the column.")
+        columns = ", ".join(f"{_loaded(column)} AS {_quote(column.name)}" for column in schema.columns)
+        uid = _canonical_uid(schema.column(schema.uid))
+        secret = self.salt.hex()
+        self._connection.register("loaded", table.frame)
+        self._connection.execute(
+            f"CREATE TABLE {_quote(schema.table)} AS SELECT *, "
+            f"md5_number_lower(concat('{secret}', {uid})) AS {_quote(UID_HASH)}, "
+            f"row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
+        )
+        self._connection.unregister("loaded")
+        row = self._connection.execute(
+            f"SELECT count(*), count({_quote(schema.uid)}), count(DISTINCT {_quote(schema.uid)}) "
+            f"FROM {_quote(schema.table)}"
+        ).fetchone()
+        assert row is not None
+        if row[0] != row[1]:
+            raise BenchmarkError(
+                f"The uid column {schema.uid} has {row[0] - row[1]} NULL values; every row needs a user."
+            )
+        self.users = int(row[2])
+        self.unique_uid = bool(row[0] == row[2])
+
+    def _lock(self) -> None:
+        for setting in (
+            "python_enable_replacements = false",
+            f"temp_directory = '{_quoted_text(tempfile.gettempdir())}'",
+            "autoinstall_known_extensions = false",
+            "autoload_known_extensions = false",
+            "allow_community_extensions = false",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self._connection.execute(f"SET {setting}")
+
+    def run(self, plans: Sequence[Plan]) -> Buckets:
+        """The buckets of a batch of plans, ordered by plan, then by keys. Raises EngineError."""
+        compiled: dict[Plan, str] = {}
+        for plan in plans:
+            if plan not in compiled:
+                compiled[plan] = compile_plan(plan, self._uid, self.unique_uid)
+        batch = _Batch(tuple(plans), [compiled[plan] for plan in plans])
+        return batch.buckets({sql: self._result(sql) for sql in batch.distinct}, self)
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs now; its `run` raises EngineError."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _result(self, sql: str) -> Result:
+        if (known := self._results.get(sql)) is not None:
+            return known
+        try:
+            columns: dict[str, Any] = self._connection.execute(sql).fetchnumpy()
+        except duckdb.Error:
+            raise EngineError("The database could not answer this query.") from None
+        result = Result(columns, len(next(iter(columns.values()))))
+        if self._cached + result.rows > CACHED_BUCKETS:
+            self._results.clear()
+            self._cached = 0
+        self._results[sql] = result
+        self._cached += result.rows + 1
+        return result
+
+
+class _Batch:
+    """The columns of a batch, gathered from the results of its distinct statements without a loop over buckets."""
+
+    def __init__(self, plans: tuple[Plan, ...], sqls: list[str]) -> None:
+        self.plans = plans
+        self.sqls = sqls
+        self.distinct = list(dict.fromkeys(sqls))
+
+    def buckets(self, results: dict[str, Result], engine: DuckEngine) -> Buckets:
+        first = {sql: position for position, sql in reversed(list(enumerate(self.sqls)))}
+        self.owners = [self.plans[first[sql]] for sql in self.distinct]
+        self.parts = [results[sql] for sql in self.distinct]
+        sizes = np.array([part.rows for part in self.parts], dtype=np.int64)
+        starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
+        number = {sql: i for i, sql in enumerate(self.distinct)}
+        which = np.array([number[sql] for sql in self.sqls], dtype=np.int64)
+        self.sizes = sizes
+        query = np.repeat(np.arange(len(which)), sizes[which])
+        begins = np.cumsum(sizes[which]) - sizes[which]
+        take = starts[which][query] + np.arange(len(query)) - begins[query]
+        aggregates = max((len(plan.query.aggregates) for plan in self.owners), default=0)
+        top = max((plan.top for plan in self.owners), default=0)
+        return Buckets(
+            plans=self.plans,
+            query=query,
+            keys=tuple(self._keys(i)[take] for i in range(max((len(p.query.keys) for p in self.owners), default=0))),
+            values=self._numbers("a", aggregates)[take],
+            present=self._present(aggregates)[take],
+            users=self._column("users", np.dtype(np.int64))[take],
+            uid_xor=self._column("uid_xor", np.dtype(np.uint64))[take],
+            table_users=engine.users,
+            one_row_per_user=engine.unique_uid,
+            salt=engine.salt,
+            floated={name: column[take] for name, column in self._floated.items()},
+            contributors=self._numbers("m", aggregates)[take].astype(np.int64) if top else None,
+            top=self._top(aggregates, top)[take] if top else None,
+        )
+
+    def _gather(self, name: str, fill: Any, dtype: Any) -> Array:
+        """The column of that name of all results, one under the other; `fill` where a result has none."""
+        pieces = [
+            _unmasked(part.columns[name], fill, dtype)
+            if name in part.columns
+            else np.full(part.rows, fill, dtype=dtype)
+            for part in self.parts
+        ]
+        return np.concatenate(pieces) if pieces else np.empty(0, dtype=dtype)
+
+    def _column(self, name: str, dtype: np.dtype[Any]) -> Array:
+        return self._gather(name, 0, dtype)
+
+    def _keys(self, slot: int) -> Array:
+        return self._gather(f"k{slot}", None, object)
+
+    def _numbers(self, prefix: str, slots: int) -> NDArray[np.float64]:
+        fill = np.nan if prefix == "a" else 0.0
+        columns = [self._gather(f"{prefix}{i}", fill, np.float64) for i in range(slots)]
+        return np.stack(columns, axis=1) if columns else np.empty((int(self.sizes.sum()), 0))
+
+    def _present(self, slots: int) -> NDArray[np.bool_]:
+        counts = np.array([len(plan.query.aggregates) for plan in self.owners], dtype=np.int64)
+        return np.arange(slots)[None, :] < counts.repeat(self.sizes)[:, None]
+
+    def _top(self, slots: int, width: int) -> NDArray[np.float64]:
+        pieces = []
+        for part in self.parts:
+            piece = np.zeros((part.rows, slots, width))
+            for i in range(slots):
+                if (lists := part.columns.get(f"t{i}")) is not None and part.rows:
+                    known = [entry for entry in _objects(lists) if entry is not None]
+                    if known:
+                        matrix = np.array(known, dtype=float)
+                        piece[: len(known), i, : matrix.shape[1]] = matrix
+            pieces.append(piece)
+        return np.concatenate(pieces) if pieces else np.zeros((0, slots, width))
+
+    @cached_property
+    def _floated(self) -> dict[str, Array]:
+        names = {ref.name for plan in self.owners for ref in plan.floated}
+        columns: dict[str, Array] = {}
+        for name in sorted(names):
+            pieces = []
+            for plan, part in zip(self.owners, self.parts, strict=True):
+                column = np.full(part.rows, (), dtype=object)
+                for i, ref in enumerate(plan.floated):
+                    if ref.name == name:
+                        column[:] = [tuple(_plain_list(values)) for values in part.columns[f"f{i}"]]
+                pieces.append(column)
+            columns[name] = np.concatenate(pieces) if pieces else np.empty(0, dtype=object)
+        return columns
+
+
+def _unmasked(column: Array, fill: Any, dtype: Any) -> Array:
+    if dtype is object:
+        return _objects(column)
+    return np.ma.filled(column, fill).astype(dtype) if np.ma.isMaskedArray(column) else column.astype(dtype)
+
+
+def _objects(column: Array) -> Array:
+    """Plain Python values, NULL as None."""
+    out = np.empty(len(column), dtype=object)
+    out[:] = np.ma.getdata(column).tolist()
+    out[np.ma.getmaskarray(column)] = None
+    return out
+
+
+def _plain_list(values: Any) -> list[object]:
+    if values is None or values is np.ma.masked:
+        return []
+    return [None if v is np.ma.masked else v for v in np.ma.asarray(values).tolist()]
+
+
+def _loaded(column: Column) -> str:
+    """The column as it is stored: in the type of its kind, -0.0 as 0.0."""
+    cast = f"CAST({_quote(column.name)} AS {_TYPES[column.kind]})"
+    return f"{cast} + 0.0::DOUBLE" if column.kind is Kind.REAL else cast
+
+
+def _canonical_uid(column: Column) -> str:
+    return f"'|{column.kind}|', CAST({_quote(column.name)} AS VARCHAR)"
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _quoted_text(text: str) -> str:
+    return text.replace("'", "''")

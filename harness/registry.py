@@ -1,0 +1,216 @@
+"""Plug-ins by name, entry point or path, and the canonical text of what was built."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, TypeVar, cast
+
+from harness import specs
+from harness.errors import ParameterError, UnknownPlugin, UserError
+from harness.model import Schema, Table
+from harness.plugin import Attack, Dataset, Defense, Log, Plugin
+from harness.sql import Buckets, Plan, Query
+
+KindName = Literal["attacks", "defenses", "datasets"]
+P = TypeVar("P", bound=Plugin)
+
+_BASES: dict[KindName, type[Plugin]] = {"attacks": Attack, "defenses": Defense, "datasets": Dataset}
+_KINDS: dict[type[Plugin], KindName] = {base: kind for kind, base in _BASES.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hybrid(Defense):
+    """Several defenses in a row, each working on what the one before lets through."""
+
+    parts: tuple[Defense, ...]
+
+    def __post_init__(self) -> None:
+        """The parts were checked when they were built."""
+
+    def protect(self, table: Table, rng: Any) -> Table:
+        for part in self.parts:
+            table = part.protect(table, rng)
+        return table
+
+    def plan(self, query: Query, log: Log) -> Any:
+        plan = Plan(query)
+        for part in self.parts:
+            more = part.plan(plan.query, log)
+            if not isinstance(more, Plan):
+                return more
+            plan = plan.also(more)
+        return plan
+
+    def answer(self, buckets: Buckets, rng: Any) -> Buckets:
+        for part in self.parts:
+            buckets = part.answer(buckets, rng)
+        return buckets
+
+    def skip(self, schema: Schema) -> str | None:
+        return next((reason for part in self.parts if (reason := part.skip(schema))), None)
+
+
+def names(kind: KindName) -> dict[str, str]:
+    """Registered plug-ins of a kind: name -> `module:Class`, built-in ones first, then those of entry points."""
+    builtin: dict[str, str] = importlib.import_module(kind).BUILTIN
+    found = {name: f"{module}:{name.replace('-', '_')}" for name, module in builtin.items()}
+    for point in entry_points(group=f"snoopbench.{kind}"):
+        found.setdefault(point.name, point.value)
+    return found
+
+
+def defense(spec: str) -> tuple[Defense, str]:
+    """The defense that a spec names and its canonical spec. Raises UserError."""
+    built = [_build(Defense, part) for part in specs.parse(spec)]
+    parts = tuple(made for made, _ in built)
+    text = specs.canonical(tuple(part for _, part in built))
+    return (parts[0] if len(parts) == 1 else Hybrid(parts=parts)), text
+
+
+def attack(spec: str) -> tuple[Attack, str]:
+    """The attack that a spec names and its canonical spec. Raises UserError."""
+    return _one(Attack, spec, "attack")  # type: ignore[type-abstract]
+
+
+def dataset(spec: str) -> tuple[Dataset, str]:
+    """The dataset that a spec names and its canonical spec. Raises UserError."""
+    return _one(Dataset, spec, "dataset")  # type: ignore[type-abstract]
+
+
+def short(kind: KindName, spec: str) -> str:
+    """A canonical spec without the parameters that have their defaults: for tables. Where the plug-in is not here,
+    the spec as it is."""
+    parts = []
+    for part in specs.parse(spec):
+        try:
+            fields = dataclasses.fields(cast(Any, plugin_class(_BASES[kind], part.ref)))
+        except UserError:
+            return spec
+        usual = {entry.name: entry.default for entry in fields}
+        parts.append(specs.Part(part.ref, tuple((n, v) for n, v in part.params if usual.get(n, ...) != v)))
+    return specs.canonical(tuple(parts))
+
+
+def plugin_class(base: type[P], ref: str) -> type[P]:
+    """The class behind a registry name or a path. Raises UnknownPlugin."""
+    kind = _KINDS[base]
+    known = names(kind)
+    if specs.Part(ref, ()).is_path:
+        return _from_file(base, ref)
+    if ref not in known:
+        near = difflib.get_close_matches(ref, known, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(sorted(known))}."
+        raise UnknownPlugin(f"There is no {kind[:-1]} called {ref!r}. {hint}")
+    module, _, name = known[ref].partition(":")
+    return cast(type[P], getattr(importlib.import_module(module), name))
+
+
+def sources(plugin: Plugin) -> str:
+    """A digest of the source files that make a plug-in: its module, and what that imports from plug-in folders."""
+    parts = plugin.parts if isinstance(plugin, Hybrid) else (plugin,)
+    files: set[Path] = set()
+    for part in parts:
+        _follow(Path(inspect.getfile(type(part))), files)
+    return _digest(files)
+
+
+@cache
+def harness_sources() -> str:
+    """A digest of all source files of the harness."""
+    return _digest(set(Path(__file__).parent.rglob("*.py")))
+
+
+def _one(base: type[P], spec: str, what: str) -> tuple[P, str]:
+    plugin, part = _build(base, specs.parse_one(spec, what))
+    return plugin, specs.canonical((part,))
+
+
+def _build(base: type[P], part: specs.Part) -> tuple[P, specs.Part]:
+    cls = plugin_class(base, part.ref)
+    known = [entry.name for entry in dataclasses.fields(cast(Any, cls))]
+    for name, _ in part.params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            takes = f"it takes {', '.join(known)}" if known else "it takes no parameters"
+            hint = f"did you mean {near[0]}?" if near else f"{takes}."
+            raise ParameterError(f"{part.ref} has no parameter {name!r}; {hint}")
+    plugin = cls(**dict(part.params))
+    params = tuple(sorted((name, getattr(plugin, name)) for name in known))
+    return plugin, specs.Part(part.ref, params)
+
+
+def _from_file(base: type[P], ref: str) -> type[P]:
+    kind = _KINDS[base][:-1]
+    path = Path(ref)
+    if path.suffix != ".py":
+        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is a .py page (see README).")
+    if not path.is_file():
+        raise UnknownPlugin(f"There is no file {ref}.")
+    module = _module(path.resolve())
+    own = [
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__
+    ]
+    if len(own) != 1:
+        raise UnknownPlugin(
+            f"{ref} must define exactly one {kind} class, a subclass of {base.__name__}; it has {len(own)}."
+        )
+    return own[0]
+
+
+@cache
+def _module(path: Path) -> ModuleType:
+    name = f"snoopbench_page_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UnknownPlugin(f"{path} cannot be read as a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UnknownPlugin(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _follow(path: Path, files: set[Path]) -> None:
+    """Add `path`, and the modules of plug-in folders that it imports, theirs included."""
+    if path in files:
+        return
+    files.add(path)
+    house = Path(__file__).parent.parent
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        imported = []
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            imported = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            imported = [alias.name for alias in node.names]
+        for name in imported:
+            if name.split(".")[0] in _BASES:
+                stem = house.joinpath(*name.split("."))
+                for candidate in (stem.with_suffix(".py"), stem / "__init__.py"):
+                    if candidate.is_file():
+                        _follow(candidate, files)
+
+
+def _digest(files: set[Path]) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(files, key=lambda p: (p.name, str(p))):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return digest.hexdigest()
+
+
+__all__ = ["Hybrid", "attack", "dataset", "defense", "harness_sources", "names", "plugin_class", "sources"]

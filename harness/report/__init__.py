@@ -1,0 +1,1 @@
+"""Tables and summaries, made from stored trials alone."""

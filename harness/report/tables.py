@@ -1,0 +1,143 @@
+"""Results as text tables for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+NOTHING = "–"
+WIDTH = 100  # where the output is no terminal
+
+
+def console() -> Console:
+    """Standard output; 100 columns wide and without colour where it is no terminal."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False, highlight=False)
+
+
+def print_summary(result: dict[str, Any], out: Console) -> None:
+    """One benchmark: a line that names it, then measure, value and what belongs to it."""
+    out.print(
+        Text(f"{result['attack']} against {result['defense']} on {result['dataset']}", style="bold"), overflow="fold"
+    )
+    out.print(
+        f"secret {result['secret']}, {_count(result['trials'], 'trial')} of {_count(result['victims'], 'victim')}, "
+        f"seed {result['seed']}"
+    )
+    if result["skipped"]:
+        out.print(f"Skipped: {result['skipped']}.")
+        return
+    table = _table("measure", "value", "")
+    for row in _measures(result):
+        table.add_row(*row)
+    out.print(table)
+    for note in _notes(result):
+        out.print(note)
+
+
+def _measures(r: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
+    utility = r["utility"]
+    yield "κ_reach", _number(r["kappa_reach"]), f"95 % {_interval(r['kappa_reach_ci'])} over trials"
+    yield "κ", _number(r["kappa"]), f"95 % {_interval(r['kappa_ci'])} over trials"
+    yield "confidence C", _number(r["confidence"]), f"{r['correct']:,} of {_count(r['claims'], 'claim')} right"
+    yield "baseline S", _number(r["baseline"]), f"what a {r['baseline_kind']} guess scores"
+    yield "α", _small(r["alpha"]), "cells claimed per cell known, L/(P + 1)"
+    yield "prior knowledge P", _amount(r["prior_cells"]), "cells a trial"
+    yield "coverage", _share(r["coverage"]), "of the users meet the attack's precondition"
+    yield "claim rate", _share(r["claim_rate"]), f"of {_count(r['attempts'], 'attempt')}"
+    yield "queries", _amount(r["queries"]), f"{_amount(r['refused'])} refused{_reasons(r['reasons'])}"
+    yield "utility", _share(utility["median_relative_error"]), "median relative error of the workload"
+    yield "", _share(utility["suppressed"]), "of its cells suppressed"
+    yield "", _share(utility["refused"]), "of its queries refused"
+    seconds = r["seconds"]
+    if seconds["total"] is not None:
+        yield "time", f"{seconds['total']:.1f} s", f"of which the attack {seconds['attack']:.1f} s"
+
+
+def _notes(r: dict[str, Any]) -> Iterable[str]:
+    if r["acts"] is False:
+        yield "This defense does not act here: it answered every query as none does."
+    if r["failed_trials"]:
+        yield f"{_count(r['failed_trials'], 'trial')} failed and will run again; the errors were:"
+        yield from (f"  {error}" for error in r["errors"])
+    if r["attempts"] == 0 and not r["failed_trials"]:
+        yield "No user meets the attack's precondition: nothing was attempted, so there is no score."
+    if r["from_store"]:
+        yield f"{_count(r['from_store'], 'trial')} came from the store (--fresh runs them again)."
+
+
+def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
+    """Many benchmarks, a row each."""
+    table = _table("defense", "attack", "dataset", "secret", "trials", "κ_reach", "95 %", "P", "α", "error")
+    for r in results:
+        table.add_row(
+            r["defense"],
+            r["attack"],
+            r["dataset"],
+            r["secret"],
+            str(len(r["kappa_reach_per_trial"] or [])),
+            _number(r["kappa_reach"]),
+            _interval(r["kappa_reach_ci"]),
+            _amount(r["prior_cells"]),
+            _small(r["alpha"]),
+            _share(r["utility"]["median_relative_error"]),
+        )
+    out.print(table)
+
+
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Console) -> None:
+    """An answer: its columns and rows, NULL as such, real numbers with two decimals."""
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    out.print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(Text(column), overflow="fold")
+    return table
+
+
+def _cell(value: object) -> Text:
+    if value is None:
+        return Text("NULL", style="dim")
+    if isinstance(value, float):
+        return Text(f"{value:,.2f}", justify="right")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Text(str(value), justify="right")
+    return Text(str(value))
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def _number(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def _small(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.2g}"
+
+
+def _amount(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def _share(value: float | None) -> str:
+    return NOTHING if value is None else f"{100 * value:.1f} %"
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return NOTHING if bounds is None else f"{bounds[0]:.3f} … {bounds[1]:.3f}"
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return " (" + ", ".join(f"{rule} {count:,}" for rule, count in reasons.items()) + ")" if reasons else ""

@@ -1,0 +1,154 @@
+"""Many trials: what is missing from the store is run in parallel, stored one by one, and summed up from the store."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from threadpoolctl import threadpool_limits
+
+from harness.errors import SnoopBenchError
+from harness.plan import Benchmark, Task
+from harness.record import TrialRecord
+from harness.report.summary import summary
+from harness.store import Store
+from harness.trial import first_table, run_trial
+
+
+class Interrupted(SnoopBenchError):
+    """Ctrl-C: what was done stays stored."""
+
+
+def bench(
+    benchmark: Benchmark, store: Store, *, jobs: int = 0, fresh: bool = False, progress: bool | None = None
+) -> dict[str, Any]:
+    """Run the trials of a benchmark that the store lacks (all with `fresh`), and sum all up.
+
+    `jobs`: worker processes, 0 for one a core. `progress`: a bar on standard error; None for on a terminal.
+    Raises Interrupted on Ctrl-C, StoreError when results cannot be kept. Gives the dict of `bench --json`.
+    """
+    if (reason := skipped(benchmark)) is not None:
+        return summary(benchmark, [], from_store=0, skipped=reason)
+    keys = benchmark.keys()
+    known = {} if fresh else store.records(keys)
+    records = dict(known)
+    tasks = [Task(benchmark, trial, key) for trial, key in enumerate(keys) if key not in known]
+    try:
+        with _bar(benchmark, len(keys), len(known), progress) as bar:
+            for record in _run(tasks, jobs or os.cpu_count() or 1):
+                store.add(benchmark.columns(), record, replace=fresh)
+                records[record.key] = record
+                bar(records)
+    except KeyboardInterrupt:
+        message = f"Interrupted: {len(records)} of {len(keys)} trials are stored; the same command goes on from there."
+        raise Interrupted(message) from None
+    return summary(benchmark, list(records.values()), from_store=len(known))
+
+
+def skipped(benchmark: Benchmark) -> str | None:
+    """Why this defense, attack and dataset cannot run together, or None."""
+    defense, attack, dataset = benchmark.plugins()
+    schema = first_table(dataset, benchmark.dataset, benchmark.seed).schema
+    return defense.skip(schema) or attack.skip(schema, benchmark.secret)
+
+
+def _run(tasks: list[Task], jobs: int) -> Iterator[TrialRecord]:
+    """The records of the tasks as they come. With more than one job each trial runs in a worker process."""
+    if min(jobs, len(tasks)) <= 1:
+        with threadpool_limits(1):
+            yield from map(run_trial, tasks)
+        return
+    waiting = {task.key: task for task in tasks}
+    while waiting:
+        try:
+            for record in _in_parallel(list(waiting.values()), jobs):
+                del waiting[record.key]
+                yield record
+        except TerminatedWorkerError:
+            yield from _suspects(waiting, jobs)
+        except BaseException:
+            get_reusable_executor().shutdown(wait=False, kill_workers=True)
+            raise
+
+
+def _in_parallel(tasks: list[Task], jobs: int) -> Iterator[TrialRecord]:
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="2*n_jobs")
+        with _sigint_ignored():
+            results = parallel(delayed(run_trial)(task) for task in tasks)
+    yield from results
+
+
+def _suspects(waiting: dict[str, Task], jobs: int) -> Iterator[TrialRecord]:
+    """After a worker died: the trials that can have been in it, one at a time, up to the one that dies alone."""
+    for task in list(waiting.values())[: 2 * jobs]:
+        record = _alone(task)
+        del waiting[task.key]
+        yield record
+        if record.error is not None:
+            return
+
+
+def _alone(task: Task) -> TrialRecord:
+    """The task in a process of its own; a failed record with the signal's name when that dies."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_send_record, args=(task, sender), daemon=True)
+    with _sigint_ignored():
+        process.start()
+    sender.close()
+    try:
+        record: TrialRecord = receiver.recv()
+    except EOFError:
+        process.join()
+        code = process.exitcode or 0
+        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return TrialRecord(task.key, task.trial, f"The worker process of this trial died ({how}).")
+    process.join()
+    return record
+
+
+def _send_record(task: Task, sender: Connection) -> None:
+    with threadpool_limits(1):
+        sender.send(run_trial(task))
+
+
+@contextlib.contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    """Processes started meanwhile leave Ctrl-C to the parent."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _bar(benchmark: Benchmark, total: int, done: int, wanted: bool | None) -> Iterator[Any]:
+    """A progress bar with the running κ_reach; a function to call with the records so far."""
+    from tqdm import tqdm
+
+    hidden = not (sys.stderr.isatty() if wanted is None else wanted)
+    with tqdm(total=total, initial=done, disable=hidden, unit="trial", file=sys.stderr, leave=False) as bar:
+        bar.set_description(f"{benchmark.attack.split(':')[0]} × {benchmark.defense.split(':')[0]}")
+
+        def update(records: dict[str, TrialRecord]) -> None:
+            reached = [r.score.kappa_reach for r in records.values() if r.score and r.score.kappa_reach is not None]
+            if reached:
+                bar.set_postfix_str(f"κ_reach {sum(reached) / len(reached):.2f}")
+            bar.update(1)
+
+        yield update

@@ -1,0 +1,214 @@
+"""The concrete query interface and the ledger: what answers an attack, on the harness's side."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import DeadlineExceeded, EngineError, LedgerError, PluginError, QueryRefused
+from harness.model import Answer, Array, Kind, Refused, Schema, Table
+from harness.plugin import Defense, Engine
+from harness.sql import Buckets, Plan, Query, analyse, parse
+from harness.sql.after import select_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEARD = 500
+PARSED = 200_000  # texts whose parse is remembered
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one trial may use: questions, and seconds."""
+
+    queries: int = 5_000_000
+    seconds: float = 600.0
+
+
+@dataclass
+class History:
+    """What was asked so far: the log that a defense sees, the counts that are reported, and the first answers to
+    the first `HEARD` different queries, by which a defense that does nothing is found out."""
+
+    queries: list[Query] = field(default_factory=list)
+    asked: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    heard: dict[str, Answer | Refused] = field(default_factory=dict)
+
+
+class LocalSession:
+    """One analyst's session with one protected table. `query` is `query_many` of one."""
+
+    def __init__(
+        self, schema: Schema, engine: Engine, defense: Defense, rng: np.random.Generator, limits: Limits | None = None
+    ) -> None:
+        self._schema = schema
+        self._engine = engine
+        self._defense = defense
+        self._rng = rng
+        self._limits = limits or Limits()
+        self._parsed: dict[str, Query | Refused] = {}
+        self.history = History()
+        self.expired = False
+
+    @property
+    def schema(self) -> Schema:
+        return self._schema
+
+    def query(self, sql: str) -> Answer | Refused:
+        return self.query_many([sql])[0]
+
+    def query_many(self, sqls: Sequence[str]) -> list[Answer | Refused]:
+        """Raises PluginError when the questions are no texts or exceed the limit, DeadlineExceeded when time is up."""
+        if any(not isinstance(sql, str) for sql in sqls):
+            raise PluginError("A query is a text; something else was sent.")
+        self.history.asked += len(sqls)
+        if self.history.asked > self._limits.queries:
+            raise PluginError(f"The trial asked more than {self._limits.queries:,} queries.")
+        plans = [self._plan(sql) for sql in sqls]
+        asked = [plan for plan in plans if isinstance(plan, Plan)]
+        answers = iter(self._answers(asked))
+        results = [next(answers) if isinstance(plan, Plan) else plan for plan in plans]
+        self.history.reasons.update(result.rule for result in results if isinstance(result, Refused))
+        self._remember(sqls, results)
+        return results
+
+    def _remember(self, sqls: Sequence[str], results: list[Answer | Refused]) -> None:
+        heard = self.history.heard
+        for sql, result in zip(sqls, results, strict=True):
+            if len(heard) >= HEARD:
+                return
+            heard.setdefault(sql, result)
+
+    def _plan(self, sql: str) -> Plan | Refused:
+        query = self._parse(sql)
+        if isinstance(query, Refused):
+            return query
+        plan = self._defense.plan(query, self.history)
+        self.history.queries.append(query)
+        return plan
+
+    def _parse(self, sql: str) -> Query | Refused:
+        if (known := self._parsed.get(sql)) is None:
+            try:
+                known = analyse(parse(sql), self._schema)
+            except QueryRefused as refusal:
+                known = Refused.of(refusal)
+            if len(self._parsed) < PARSED:
+                self._parsed[sql] = known
+        return known
+
+    def _answers(self, plans: list[Plan]) -> list[Answer | Refused]:
+        if not plans:
+            return []
+        if self.expired:
+            raise DeadlineExceeded(f"The trial took more than {self._limits.seconds:g} seconds.")
+        try:
+            buckets = self._engine.run(plans)
+        except EngineError as error:
+            if self.expired:
+                raise DeadlineExceeded(f"The trial took more than {self._limits.seconds:g} seconds.") from None
+            if len(plans) == 1:
+                return [Refused("engine", str(error))]
+            return [answer for plan in plans for answer in self._answers([plan])]
+        return list(_answers(self._defense.answer(buckets, self._rng)))
+
+
+def _answers(buckets: Buckets) -> list[Answer]:
+    """One Answer a query of the batch; inf and NaN are NULL."""
+    values = np.where(np.isfinite(buckets.values), buckets.values, np.nan)
+    columns = [np.ascontiguousarray(column) for column in values.T]
+    edges = np.searchsorted(buckets.query, np.arange(len(buckets.plans) + 1)).tolist()
+    shapes: dict[int, _Shape] = {}
+    answers = []
+    for plan, start, stop in zip(buckets.plans, edges[:-1], edges[1:], strict=True):
+        query = plan.query
+        if (shape := shapes.get(id(query))) is None:
+            shape = shapes[id(query)] = _Shape.of(query)
+        rows = slice(start, stop)
+        slots = [key[rows] for key in buckets.keys[: shape.keys]]
+        slots += [_decoded(column[rows], kind) for column, kind in zip(columns, shape.aggregates, strict=False)]
+        if shape.selects:
+            chosen = select_rows(query, slots)
+            slots = [slot[chosen] for slot in slots]
+        answers.append(Answer(shape.names, shape.kinds, tuple([slots[i] for i in shape.outputs]), plan.notices))
+    return answers
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What all answers to one query have in common."""
+
+    names: tuple[str, ...]
+    kinds: tuple[Kind, ...]
+    outputs: tuple[int, ...]
+    keys: int
+    aggregates: tuple[Kind, ...]
+    selects: bool
+
+    @classmethod
+    def of(cls, query: Query) -> _Shape:
+        return cls(
+            tuple(output.name for output in query.outputs),
+            tuple(query.slot_kind(output.slot) for output in query.outputs),
+            tuple(output.slot for output in query.outputs),
+            len(query.keys),
+            tuple(aggregate.kind for aggregate in query.aggregates),
+            query.having is not None or bool(query.order) or query.limit is not None or query.offset > 0,
+        )
+
+
+def _decoded(values: Array, kind: Kind) -> Array:
+    if kind not in (Kind.DATE, Kind.DATETIME):
+        return values
+    micros = np.where(np.isnan(values), 0, np.round(values)).astype(np.int64)
+    moments = micros.astype("datetime64[us]")
+    moments[np.isnan(values)] = np.datetime64("NaT")
+    return moments
+
+
+class Ledger:
+    """Prior knowledge on the harness's side: the true table, one row a user, with the secret masked.
+
+    `revealed` says which cells were paid for: bool, one row a user, one column a ledger column and one the secret.
+    """
+
+    def __init__(self, table: Table, secret: str, accomplices: Sequence[object] = ()) -> None:
+        hidden = table.schema.masked(secret)
+        self.people = table.people
+        self.secret = secret
+        self.accomplices = tuple(accomplices)
+        self.columns = tuple(name for name in self.people.columns if name not in hidden)
+        self._paid = np.zeros((len(self.people), len(self.columns) + 1), dtype=bool)
+
+    @property
+    def revealed(self) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(self._paid, index=self.people.index, columns=[*self.columns, self.secret])
+
+    def reveal(self, columns: Sequence[str] = (), uids: Sequence[object] | None = None) -> pd.DataFrame:
+        """See `harness.plugin.Knowledge.reveal`."""
+        import pandas as pd
+
+        columns = [columns] if isinstance(columns, str) else list(columns)
+        for column in columns:
+            if column not in self.columns and not (column == self.secret and self._confided(uids)):
+                raise LedgerError(f"The ledger holds no column {column!r}; it holds {', '.join(self.columns)}.")
+        if uids is None:
+            rows = np.arange(len(self.people))
+        else:
+            rows = self.people.index.get_indexer(pd.Index(list(uids)))
+            if (rows < 0).any():
+                raise LedgerError(f"The ledger holds no user {list(uids)[int(np.argmin(rows))]!r}.")
+        places = [*self.columns, self.secret]
+        self._paid[np.ix_(rows, np.array([places.index(column) for column in columns], dtype=np.int64))] = True
+        return self.people.iloc[rows][columns].copy()
+
+    def _confided(self, uids: Sequence[object] | None) -> bool:
+        return uids is not None and set(uids) <= set(self.accomplices)

@@ -1,0 +1,227 @@
+"""Syntax tree to Query: the allow-list of the query interface.
+
+Every node is taken apart by a case that names it, and every argument of a node that the case does not name must be
+absent (`_only`). Whatever is left over is refused, so a construct that nobody thought of is refused too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from sqlglot import exp
+
+from harness.errors import QueryRefused
+from harness.model import Kind, Schema
+from harness.sql.conditions import condition
+from harness.sql.parse import only
+from harness.sql.query import Aggregate, Function, Operand, Order, Output, Query, Ref, Slot
+
+MAX_OUTPUTS = 64
+
+_FUNCTIONS: dict[type[exp.Expr], Function] = {
+    exp.Count: "count",
+    exp.Sum: "sum",
+    exp.Avg: "avg",
+    exp.Min: "min",
+    exp.Max: "max",
+}
+
+
+def analyse(tree: exp.Expr, schema: Schema) -> Query:
+    """The Query that `tree` means on the table of `schema`. Raises QueryRefused with the rule that it breaks."""
+    if not isinstance(tree, exp.Select):
+        raise QueryRefused("not-a-select", "Only one plain SELECT statement is answered.")
+    only(tree, "expressions", "from_", "where", "group", "having", "order", "limit", "offset")
+    return _Analysis(tree, schema).query()
+
+
+@dataclass
+class _Analysis:
+    tree: exp.Select
+    schema: Schema
+    alias: str = ""
+    keys: list[Ref] = field(default_factory=list)
+    aggregates: list[Aggregate] = field(default_factory=list)
+    outputs: list[tuple[str, Ref | Aggregate]] = field(default_factory=list)
+
+    def query(self) -> Query:
+        self.read_source()
+        self.read_outputs()
+        self.read_keys()
+        for _, item in self.outputs:
+            self.slot(item)
+        if not self.aggregates and not self.keys:
+            raise QueryRefused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
+        where = self.tree.args.get("where")
+        having = self.tree.args.get("having")
+        query = Query(
+            table=self.schema.table,
+            uid=self.schema.uid,
+            outputs=tuple(Output(name, self.slot(item)) for name, item in self.outputs),
+            where=condition(where.this, self.row_operand) if where else None,
+            having=condition(having.this, self.answer_operand) if having else None,
+            order=self.read_order(),
+            limit=self.read_whole("limit"),
+            offset=self.read_whole("offset") or 0,
+        )
+        return replace(query, keys=tuple(self.keys), aggregates=tuple(self.aggregates))
+
+    def read_source(self) -> None:
+        source = self.tree.args.get("from_")
+        if source is None:
+            raise QueryRefused("no-table", f"The query needs FROM {self.schema.table}.")
+        only(source, "this")
+        table = source.this
+        if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
+            raise QueryRefused(
+                "other-source", f"Only the table {self.schema.table} can be asked: no sub-query, no function."
+            )
+        only(table, "this", "alias")
+        if table.name.lower() != self.schema.table.lower():
+            raise QueryRefused("other-table", f"The only table here is {self.schema.table}.")
+        if alias := table.args.get("alias"):
+            only(alias, "this")
+        self.alias = table.alias_or_name
+
+    def read_outputs(self) -> None:
+        if len(self.tree.expressions) > MAX_OUTPUTS:
+            raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
+        for node in self.tree.expressions:
+            name, inner = "", node
+            if isinstance(node, exp.Alias):
+                only(node, "this", "alias")
+                name, inner = node.alias, node.this
+            item = self.item(inner)
+            self.outputs.append((name or (item.name if isinstance(item, Ref) else item.function), item))
+
+    def read_keys(self) -> None:
+        group = self.tree.args.get("group")
+        if group is None:
+            nodes: Sequence[exp.Expr] = ()
+        else:
+            only(group, "expressions", "all")
+            nodes = group.expressions
+            if group.args.get("all"):
+                self.keys = list(dict.fromkeys(item for _, item in self.outputs if isinstance(item, Ref)))
+        for node in nodes:
+            key = self.named(node) or self.item(node)
+            if not isinstance(key, Ref):
+                raise QueryRefused("group-by-aggregate", "GROUP BY takes columns, not aggregates.")
+            if key not in self.keys:
+                self.keys.append(key)
+
+    def read_order(self) -> tuple[Order, ...]:
+        order = self.tree.args.get("order")
+        if order is None:
+            return ()
+        only(order, "expressions")
+        found = []
+        for node in order.expressions:
+            only(node, "this", "desc", "nulls_first")
+            item = self.named(node.this) or self.item(node.this)
+            found.append(Order(self.slot(item), bool(node.args.get("desc")), bool(node.args.get("nulls_first"))))
+        return tuple(found)
+
+    def read_whole(self, clause: str) -> int | None:
+        node = self.tree.args.get(clause)
+        if node is None:
+            return None
+        only(node, "expression")
+        value = node.expression
+        if not (isinstance(value, exp.Literal) and not value.is_string and value.this.isdecimal()):
+            raise QueryRefused(f"{clause}-number", f"{clause.upper()} takes a plain whole number.")
+        return min(int(value.this[:18]), 10**15)
+
+    def named(self, node: exp.Expr) -> Ref | Aggregate | None:
+        """The output that a position or an alias in GROUP BY or ORDER BY stands for."""
+        if isinstance(node, exp.Literal) and not node.is_string:
+            if not node.this.isdecimal() or not 1 <= int(node.this[:9]) <= len(self.outputs):
+                raise QueryRefused(
+                    "position", f"Position {node.this} is not one of the {len(self.outputs)} selected columns."
+                )
+            return self.outputs[int(node.this) - 1][1]
+        if isinstance(node, exp.Column) and not node.table:
+            is_column = any(c.name.lower() == node.name.lower() for c in self.schema.columns)
+            matches = [item for name, item in self.outputs if name.lower() == node.name.lower()]
+            if matches and not is_column:
+                return matches[0]
+        return None
+
+    def item(self, node: exp.Expr) -> Ref | Aggregate:
+        """A column or an aggregate over one."""
+        if isinstance(node, exp.Paren):
+            return self.item(node.this)
+        if isinstance(node, exp.Column):
+            return self.column(node)
+        if (function := _FUNCTIONS.get(type(node))) is None:
+            raise QueryRefused("not-supported", f"This expression is not answered: {_called(node)}.")
+        only(node, "this", "big_int")
+        return self.aggregate(function, node.this)
+
+    def aggregate(self, function: Function, inner: exp.Expr | None) -> Aggregate:
+        if isinstance(inner, exp.Star) and function == "count":
+            only(inner)
+            return Aggregate("count")
+        distinct = isinstance(inner, exp.Distinct)
+        if isinstance(inner, exp.Distinct):
+            only(inner, "expressions")
+            if len(inner.expressions) != 1:
+                raise QueryRefused("not-supported", f"{function}(DISTINCT …) takes one column.")
+            inner = inner.expressions[0]
+        while isinstance(inner, exp.Paren):
+            inner = inner.this
+        if not isinstance(inner, exp.Column):
+            raise QueryRefused("not-supported", f"{function} takes one plain column.")
+        column = self.column(inner)
+        numbers = column.kind.is_number or (function in ("min", "max") and column.kind.is_time)
+        if function != "count" and not numbers:
+            raise QueryRefused(
+                "aggregate-type", f"{function}({column.name}) is not answered: {column.name} is of kind {column.kind}."
+            )
+        return Aggregate(function, column, distinct and function not in ("min", "max"))
+
+    def column(self, node: exp.Column) -> Ref:
+        only(node, "this", "table")
+        if not isinstance(node.this, exp.Identifier):
+            raise QueryRefused("not-supported", "Name the columns; * stands only in count(*).")
+        if node.table and node.table.lower() != self.alias.lower():
+            raise QueryRefused("other-table", f"The only table here is {self.alias}.")
+        names = {column.name: column for column in self.schema.columns}
+        lowered = {name.lower(): column for name, column in names.items()}
+        found = names.get(node.name) or lowered.get(node.name.lower())
+        if found is None:
+            listed = ", ".join(self.schema.names)
+            raise QueryRefused("unknown-column", f"There is no column {node.name}; the columns are {listed}.")
+        return Ref(found.name, found.kind)
+
+    def slot(self, item: Ref | Aggregate) -> int:
+        """The position of a key or aggregate in the answer; an aggregate that is new is added."""
+        if isinstance(item, Ref):
+            if item not in self.keys:
+                raise QueryRefused("not-grouped", f"{item.name} must stand in GROUP BY or inside an aggregate.")
+            return self.keys.index(item)
+        if item not in self.aggregates:
+            self.aggregates.append(item)
+        return len(self.keys) + self.aggregates.index(item)
+
+    def row_operand(self, node: exp.Expr) -> Operand | None:
+        """What a condition of WHERE can be about: a column."""
+        if isinstance(node, exp.Column):
+            return self.column(node)
+        if isinstance(node, exp.AggFunc):
+            raise QueryRefused("aggregate-in-where", "Aggregates stand in HAVING, not in WHERE.")
+        return None
+
+    def answer_operand(self, node: exp.Expr) -> Operand | None:
+        """What a condition of HAVING can be about: a column of the answer."""
+        if not isinstance(node, exp.Column | exp.AggFunc):
+            return None
+        item = self.named(node) or self.item(node)
+        kind: Kind = item.kind
+        return Slot(self.slot(item), kind)
+
+
+def _called(node: exp.Expr) -> str:
+    """A word for the node: a function's name or the kind of expression, never the analyst's text."""
+    return node.key.replace("_", " ") if not isinstance(node, exp.Anonymous) else f"function {node.name[:40]}"

@@ -1,0 +1,200 @@
+"""Plan to DuckDB SQL: a new tree built from the Query alone, identifiers quoted, literals typed.
+
+one row a user    SELECT k AS k0, count(*) AS a0, count(*) AS users, bit_xor(hash) AS uid_xor FROM t GROUP BY k
+many rows a user  the same over a sub-query that first groups by key and user, where contributions are asked for
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+from sqlglot import exp
+
+from harness.model import Kind
+from harness.sql.plan import Plan
+from harness.sql.query import (
+    Aggregate,
+    And,
+    Between,
+    Compare,
+    Condition,
+    In,
+    IsNull,
+    Like,
+    Not,
+    Operand,
+    Or,
+    Query,
+    Ref,
+    Scalar,
+)
+
+ROW_NUMBER = "#row"
+UID_HASH = "#uid_hash"
+
+_COMPARE: dict[str, type[exp.Expr]] = {
+    "=": exp.EQ,
+    "<>": exp.NEQ,
+    "<": exp.LT,
+    "<=": exp.LTE,
+    ">": exp.GT,
+    ">=": exp.GTE,
+}
+
+
+def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
+    """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for."""
+    if plan.top and not unique_uid:
+        return _two_levels(plan, uid).sql(dialect="duckdb")
+    query, users = plan.query, exp.column(uid, quoted=True)
+    columns = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
+    columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
+    if plan.users:
+        columns.append(_as(_count() if unique_uid else _count(users, distinct=True), "users"))
+    if plan.uid_xor:
+        columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
+    columns += [_as(_distinct_values(_column(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
+    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
+    if query.where is not None:
+        select = select.where(_condition(query.where), copy=False)
+    return _grouped(select, query).sql(dialect="duckdb")
+
+
+def query_text(query: Query) -> str:
+    """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
+    columns = [_column(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
+    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
+    if query.where is not None:
+        select = select.where(_condition(query.where), copy=False)
+    return select.group_by(*(_column(key) for key in query.keys), copy=False).sql(dialect="duckdb")
+
+
+def _two_levels(plan: Plan, uid: str) -> exp.Select:
+    """Per key and user first, so that single users' contributions to each count are known."""
+    query = plan.query
+    if any(a.function != "count" or (a.distinct and a.on and a.on.name != uid) for a in query.aggregates):
+        raise ValueError("contributions are known for count(*), count(column) and count(distinct uid) only")
+    inner = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
+    inner += [_as(exp.column(uid, quoted=True), "u"), _as(_call("any_value", _quoted(UID_HASH)), "h")]
+    outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
+    for i, aggregate in enumerate(query.aggregates):
+        if aggregate.on is not None and aggregate.on.name == uid and aggregate.distinct:
+            inner.append(_as(exp.Literal.number(1), f"c{i}"))
+        else:
+            inner.append(_as(_aggregate(aggregate), f"c{i}"))
+        part = _quoted(f"c{i}")
+        positive = exp.Where(this=exp.GT(this=part.copy(), expression=exp.Literal.number(0)))
+        top = _call("max", part.copy(), exp.Literal.number(plan.top))
+        outer += [
+            _as(_call("sum", part), f"a{i}"),
+            _as(exp.Filter(this=_count(), expression=positive), f"m{i}"),
+            _as(_call("list_resize", top, exp.Literal.number(plan.top), exp.Literal.number(0)), f"t{i}"),
+        ]
+    outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
+    for i, ref in enumerate(plan.floated):
+        inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
+        merged = _call("flatten", _call("list", _quoted(f"f{i}")))
+        outer.append(_as(_call("list_sort", _call("list_distinct", merged)), f"f{i}"))
+    select = exp.select(*inner).from_(exp.table_(query.table, quoted=True))
+    if query.where is not None:
+        select = select.where(_condition(query.where), copy=False)
+    users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
+    return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query)
+
+
+def _grouped(select: exp.Select, query: Query) -> exp.Select:
+    positions = [exp.Literal.number(i + 1) for i in range(len(query.keys))]
+    if not positions:
+        return select
+    order = [exp.Ordered(this=p.copy(), nulls_first=False) for p in positions]
+    return select.group_by(*positions, copy=False).order_by(*order, copy=False)
+
+
+def _aggregate(aggregate: Aggregate) -> exp.Expr:
+    if aggregate.on is None:
+        return _count()
+    column = _column(aggregate.on)
+    if aggregate.function == "count":
+        return _count(column, aggregate.distinct)
+    if aggregate.on.kind.is_time:
+        column = _call("epoch_us", exp.cast(column, "TIMESTAMP"))
+    inner = exp.Distinct(expressions=[column]) if aggregate.distinct else column
+    return _call(aggregate.function, inner)
+
+
+def _count(of: exp.Expr | None = None, distinct: bool = False) -> exp.Expr:
+    if of is None:
+        return exp.Count(this=exp.Star(), big_int=True)
+    return exp.Count(this=exp.Distinct(expressions=[of]) if distinct else of, big_int=True)
+
+
+def _xor(column: str, distinct: bool) -> exp.Expr:
+    inner = _quoted(column)
+    return _call("bit_xor", exp.Distinct(expressions=[inner]) if distinct else inner)
+
+
+def _distinct_values(column: exp.Expr) -> exp.Expr:
+    return _call(
+        "list", exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
+    )
+
+
+def _condition(condition: Condition) -> exp.Expr:
+    match condition:
+        case And(parts):
+            return exp.and_(*(exp.Paren(this=_condition(p)) for p in parts), copy=False)
+        case Or(parts):
+            return exp.or_(*(exp.Paren(this=_condition(p)) for p in parts), copy=False)
+        case Not(part):
+            return exp.Not(this=exp.Paren(this=_condition(part)))
+        case Compare(on, op, value):
+            right = _operand(value) if isinstance(value, Operand) else _literal(value, on.kind)
+            return _COMPARE[op](this=_operand(on), expression=right)
+        case Between(on, low, high):
+            return exp.Between(this=_operand(on), low=_literal(low, on.kind), high=_literal(high, on.kind))
+        case In(on, values, negated):
+            inside = exp.In(this=_operand(on), expressions=[_literal(v, on.kind) for v in values])
+            return exp.Not(this=inside) if negated else inside
+        case Like(on, pattern, ignore_case, escape):
+            kind: Callable[..., exp.Expr] = exp.ILike if ignore_case else exp.Like
+            like = kind(this=_operand(on), expression=exp.Literal.string(pattern))
+            return like if escape is None else exp.Escape(this=like, expression=exp.Literal.string(escape))
+        case IsNull(on):
+            return exp.Is(this=_operand(on), expression=exp.Null())
+
+
+def _operand(on: Operand) -> exp.Expr:
+    assert isinstance(on, Ref), "conditions on the answer never reach the database"
+    return _column(on)
+
+
+def _literal(value: Scalar, kind: Kind) -> exp.Expr:
+    match value:
+        case bool():
+            return exp.Boolean(this=value)
+        case str():
+            return exp.Literal.string(value)
+        case datetime():
+            return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+        case date():
+            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+        case int() if kind is Kind.INTEGER:
+            return exp.cast(exp.Literal.string(str(value)), "BIGINT")
+    return exp.cast(exp.Literal.string(repr(float(value))), "DOUBLE")
+
+
+def _column(ref: Ref) -> exp.Expr:
+    return exp.column(ref.name, quoted=True)
+
+
+def _quoted(name: str) -> exp.Expr:
+    return exp.column(name, quoted=True)
+
+
+def _call(name: str, *args: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=list(args))
+
+
+def _as(node: exp.Expr, name: str) -> exp.Expr:
+    return exp.alias_(node, name, quoted=True)

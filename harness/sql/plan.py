@@ -1,0 +1,107 @@
+"""What is to be executed, and the columns that come back.
+
+A `Plan` is a query with the extras that a defense wants to know of each bucket. `Buckets` are the exact results of a
+whole batch of plans, columnar, one row per (query of the batch, bucket).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.model import Array
+from harness.sql.query import Query, Ref
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
+    `floated` the distinct values of these columns (sorted tuples), `top` the so many largest contributions of single
+    users to each count, with the number of contributing users (0: not asked)."""
+
+    query: Query
+    users: bool = False
+    uid_xor: bool = False
+    floated: tuple[Ref, ...] = ()
+    top: int = 0
+    notices: tuple[str, ...] = ()
+
+    def also(self, other: Plan) -> Plan:
+        """The other plan's query with the extras of both: how defenses are chained."""
+        return Plan(
+            other.query,
+            users=self.users or other.users,
+            uid_xor=self.uid_xor or other.uid_xor,
+            floated=tuple(dict.fromkeys(self.floated + other.floated)),
+            top=max(self.top, other.top),
+            notices=self.notices + other.notices,
+        )
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """The results of a batch: N buckets, K key slots, A aggregate slots.
+
+    - `plans`: the batch; `query`: int64 (N,), the position in `plans` that a bucket belongs to, ascending
+    - `keys`: K arrays of object (N,), NULL as None
+    - `values`: float64 (N, A), NULL as NaN, dates and times as microseconds since 1970; `present`: bool (N, A),
+      which slots the bucket's query has
+    - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask
+    - `floated`: by column name, object (N,) of tuples; `contributors`: int64 (N, A); `top`: float64 (N, A, T),
+      descending, zero-padded
+    - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
+    - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
+
+    A defense answers by returning other Buckets: `keep` drops, `with_values` changes.
+    """
+
+    plans: tuple[Plan, ...]
+    query: NDArray[np.int64]
+    keys: tuple[Array, ...]
+    values: Floats
+    present: Bools
+    users: NDArray[np.int64]
+    uid_xor: NDArray[np.uint64]
+    table_users: int
+    one_row_per_user: bool
+    salt: bytes = field(repr=False)
+    floated: dict[str, Array] = field(default_factory=dict)
+    contributors: NDArray[np.int64] | None = None
+    top: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.query)
+
+    def keep(self, mask: Bools) -> Buckets:
+        """Only the buckets where `mask`, bool (N,), holds."""
+        return replace(
+            self,
+            query=self.query[mask],
+            keys=tuple(key[mask] for key in self.keys),
+            values=self.values[mask],
+            present=self.present[mask],
+            users=self.users[mask],
+            uid_xor=self.uid_xor[mask],
+            floated={name: column[mask] for name, column in self.floated.items()},
+            contributors=None if self.contributors is None else self.contributors[mask],
+            top=None if self.top is None else self.top[mask],
+        )
+
+    def with_values(self, values: Floats) -> Buckets:
+        """The same buckets with other values, float64 (N, A)."""
+        return replace(self, values=values)
+
+    def draw(self, sample: Callable[[int], Floats]) -> Floats:
+        """Fresh noise, float64 (N, A): `sample(n)` draws for the present cells in order, elsewhere 0.
+
+        The draws are consumed cell by cell, so a batch gets what its queries would get one after the other.
+        """
+        noise = np.zeros(self.values.shape)
+        noise[self.present] = sample(int(self.present.sum()))
+        return noise

@@ -1,0 +1,173 @@
+"""A checked query as data: what the analyst's SQL means, free of its spelling.
+
+    SELECT salary_band, count(*) FROM employees WHERE department = 'CS' AND gender <> 'F' GROUP BY salary_band
+
+    Query(table="employees", keys=(salary_band,), aggregates=(count(*),),
+          where=And((Compare(department, "=", "CS"), Compare(gender, "<>", "F"))), …)
+
+Literals hold Python values of the column's kind: `age = '20'`, `20 = age` and `age = 20.0` are one condition.
+HAVING, ORDER BY, LIMIT and OFFSET refer to slots of the answer (keys first, then aggregates), because they act on
+what the defense lets out and never on the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Literal
+
+from harness.model import Kind
+
+Scalar = bool | int | float | str | date | datetime
+Operator = Literal["=", "<>", "<", "<=", ">", ">="]
+Function = Literal["count", "sum", "avg", "min", "max"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A column of the table."""
+
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A column of the answer: a key or an aggregate by position."""
+
+    index: int
+    kind: Kind
+
+
+Operand = Ref | Slot
+
+
+@dataclass(frozen=True)
+class Compare:
+    on: Operand
+    op: Operator
+    value: Scalar | Operand
+
+
+@dataclass(frozen=True)
+class Between:
+    """`low <= on <= high`, both ends included as in SQL."""
+
+    on: Operand
+    low: Scalar
+    high: Scalar
+
+
+@dataclass(frozen=True)
+class In:
+    on: Operand
+    values: tuple[Scalar, ...]
+    negated: bool = False
+
+
+@dataclass(frozen=True)
+class Like:
+    on: Operand
+    pattern: str
+    ignore_case: bool = False
+    escape: str | None = None
+
+
+@dataclass(frozen=True)
+class IsNull:
+    on: Operand
+
+
+@dataclass(frozen=True)
+class Not:
+    part: Condition
+
+
+@dataclass(frozen=True)
+class And:
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Or:
+    parts: tuple[Condition, ...]
+
+
+Condition = Compare | Between | In | Like | IsNull | Not | And | Or
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """`function([DISTINCT] on)`; `on` is None for count(*)."""
+
+    function: Function
+    on: Ref | None = None
+    distinct: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the aggregate's exact value."""
+        if self.function == "count":
+            return Kind.INTEGER
+        assert self.on is not None
+        return Kind.REAL if self.function == "avg" else self.on.kind
+
+
+@dataclass(frozen=True)
+class Output:
+    """One column of the SELECT list: its name and the slot that it shows."""
+
+    name: str
+    slot: int
+
+
+@dataclass(frozen=True)
+class Order:
+    slot: int
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True)
+class Query:
+    table: str
+    uid: str
+    outputs: tuple[Output, ...]
+    keys: tuple[Ref, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
+    where: Condition | None = None
+    having: Condition | None = None
+    order: tuple[Order, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+    def __hash__(self) -> int:
+        """Computed once: a batch looks the same query up thousands of times."""
+        if "_hash" not in self.__dict__:
+            fields = (self.outputs, self.keys, self.aggregates, self.where, self.having, self.order, self.limit)
+            self.__dict__["_hash"] = hash((self.table, *fields, self.offset))
+        known: int = self.__dict__["_hash"]
+        return known
+
+    def slot_kind(self, slot: int) -> Kind:
+        if slot < len(self.keys):
+            return self.keys[slot].kind
+        return self.aggregates[slot - len(self.keys)].kind
+
+    @property
+    def conjuncts(self) -> tuple[Condition, ...]:
+        """The conditions of WHERE that are joined by AND at its top."""
+        if self.where is None:
+            return ()
+        return self.where.parts if isinstance(self.where, And) else (self.where,)
+
+
+def walk(condition: Condition) -> Iterator[Condition]:
+    """The condition and every condition inside it, outermost first."""
+    yield condition
+    if isinstance(condition, Not):
+        yield from walk(condition.part)
+    elif isinstance(condition, And | Or):
+        for part in condition.parts:
+            yield from walk(part)

@@ -1,0 +1,225 @@
+"""Running one trial: draw the data, protect it, attack it, judge the claims, measure what the defense costs."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness import registry
+from harness.channel import Outcome, conduct
+from harness.engine import DuckEngine
+from harness.errors import BenchmarkError, DeadlineExceeded, SnoopBenchError
+from harness.model import Answer, Array, Kind, Refused, Table
+from harness.plan import Task
+from harness.plugin import Dataset, Defense
+from harness.record import TrialRecord
+from harness.score import TrialScore, Truth, judge, resolved
+from harness.seeds import digest, generator
+from harness.session import Ledger, LocalSession
+from harness.utility import utility, workload
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A trial that ended well, with what is needed to judge it again: for tests against another truth."""
+
+    outcome: Outcome
+    truth: Truth
+    revealed: pd.DataFrame
+    score: TrialScore
+    table: Table
+    defense: Defense
+    engine: DuckEngine
+    exact: DuckEngine
+    session: LocalSession
+    seconds: dict[str, float]
+
+    def exact_session(self) -> LocalSession:
+        """A session with the true table and no defense."""
+        return LocalSession(self.table.schema, self.exact, Defense(), np.random.default_rng(0))
+
+    def fresh_session(self, rng: np.random.Generator) -> LocalSession:
+        """Another session with the defended table."""
+        return LocalSession(self.table.schema, self.engine, self.defense, rng)
+
+    def close(self) -> None:
+        self.engine.close()
+        self.exact.close()
+
+
+def run_trial(task: Task) -> TrialRecord:
+    """Run one trial. A failure of any plug-in is in the record, never raised."""
+    began = time.perf_counter()
+    try:
+        judged = attack_once(task)
+        session = judged.session
+        acts = _acts(judged)
+        clock = time.perf_counter()
+        cost = utility(workload(judged.table), judged.exact_session(), judged.fresh_session(_rng(task, "utility")))
+        seconds = {**judged.seconds, "utility": time.perf_counter() - clock, "total": time.perf_counter() - began}
+        judged.close()
+        return TrialRecord(
+            key=task.key,
+            trial=task.trial,
+            score=judged.score,
+            queries=session.history.asked,
+            refused=session.history.reasons.total(),
+            reasons=dict(sorted(session.history.reasons.items())),
+            acts=acts,
+            utility=cost,
+            claims=tuple(resolved(judged.truth, judged.outcome.claims, judged.revealed)),
+            seconds=seconds,
+        )
+    except SnoopBenchError as error:
+        return TrialRecord(task.key, task.trial, f"{type(error).__name__}: {error}")
+    except Exception:
+        return TrialRecord(task.key, task.trial, traceback.format_exc())
+
+
+def attack_once(task: Task) -> Judged:
+    """The trial up to its score. Raises SnoopBenchError, or what a plug-in raised."""
+    benchmark = task.benchmark
+    defense, attack, dataset = benchmark.plugins()
+    table = load(dataset, benchmark.dataset, benchmark.seed, task.trial)
+    clock = time.perf_counter()
+    engine, exact = engines(table, defense, benchmark.seed, task.trial)
+    protected = time.perf_counter()
+    session = LocalSession(table.schema, engine, defense, _rng(task, "answer"), benchmark.limits)
+    ledger = Ledger(table, benchmark.secret, _accomplices(table, task))
+    draws = _rng(task, "victims")
+
+    def draw(eligible: pd.DataFrame) -> pd.DataFrame:
+        return _victims(eligible, ledger, benchmark.victims, draws)
+
+    watchdog = threading.Timer(benchmark.limits.seconds, _expire, (session, engine))
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        outcome = conduct(attack, session, ledger, draw, _rng(task, "attack"), benchmark.limits.seconds)
+    except DeadlineExceeded:
+        _expire(session, engine)
+        raise
+    finally:
+        watchdog.cancel()
+    truth = Truth.of(ledger.people, benchmark.secret, benchmark.tolerance)
+    score = judge(truth, outcome.claims, outcome.victims, ledger.revealed, benchmark.baseline, outcome.eligible)
+    seconds = {"protect": protected - clock, "attack": time.perf_counter() - protected}
+    return Judged(outcome, truth, ledger.revealed, score, table, defense, engine, exact, session, seconds)
+
+
+def load(dataset: Dataset, spec: str, seed: int, trial: int) -> Table:
+    """The dataset's rows in this trial: a fresh draw, or the same rows every time where it is not random."""
+    if not dataset.random:
+        return _fixed(spec)
+    return checked(dataset.load(generator(seed, "dataset", spec, trial)), spec)
+
+
+def first_table(dataset: Dataset, spec: str, seed: int) -> Table:
+    """The table of the first trial: what `query` asks, and where a benchmark's columns are looked up."""
+    return load(dataset, spec, seed, 0)
+
+
+@lru_cache(maxsize=4)
+def _fixed(spec: str) -> Table:
+    return checked(registry.dataset(spec)[0].load(generator("fixed", spec)), spec)
+
+
+def checked(table: Table, spec: str) -> Table:
+    """The table, when its frame and schema agree. Raises BenchmarkError with what does not."""
+    schema, frame = table.schema, table.frame
+    if list(frame.columns) != list(schema.names):
+        raise BenchmarkError(
+            f"The dataset {spec} has columns {list(frame.columns)}, but its schema {list(schema.names)}."
+        )
+    named = {schema.uid, *schema.secrets, *schema.quasi_identifiers}
+    if missing := sorted(named - set(schema.names)):
+        raise BenchmarkError(f"The schema of {spec} names columns that it does not have: {', '.join(missing)}.")
+    if frame[schema.uid].isna().any():
+        raise BenchmarkError(f"The uid column {schema.uid} of {spec} has NULL values; every row needs a user.")
+    if not len(frame):
+        raise BenchmarkError(f"The dataset {spec} has no rows.")
+    for column in schema.columns:
+        _check_kind(frame[column.name], column.kind, f"{spec}: column {column.name}")
+    return table
+
+
+_DTYPES = {
+    Kind.INTEGER: ("i", "u"),
+    Kind.REAL: ("f", "i", "u"),
+    Kind.BOOLEAN: ("b",),
+    Kind.DATE: ("M",),
+    Kind.DATETIME: ("M",),
+    Kind.TEXT: ("O",),
+}
+
+
+def _check_kind(values: pd.Series, kind: Kind, where: str) -> None:
+    code = getattr(values.dtype, "kind", "O")
+    if code not in _DTYPES[kind]:
+        raise BenchmarkError(f"{where} is declared {kind}, but its values have the type {values.dtype}.")
+
+
+def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[DuckEngine, DuckEngine]:
+    """The engine over the table that the defense publishes, under this trial's salt, and one over the true table:
+    the same where the defense publishes the table as it is."""
+    salt = digest(seed, "salt", trial)
+    published = defense.protect(table, generator(seed, "protect", trial))
+    if published is table:
+        engine = DuckEngine(table, salt)
+        return engine, engine
+    return DuckEngine(published.with_frame(published.frame), salt), DuckEngine(table, salt)
+
+
+def _rng(task: Task, purpose: str) -> np.random.Generator:
+    """Of the same seed and trial for every defense and attack, so that methods can be compared in pairs."""
+    return generator(task.benchmark.seed, purpose, task.trial)
+
+
+def _accomplices(table: Table, task: Task) -> list[object]:
+    people = table.people.index
+    count = min(task.benchmark.accomplices, len(people))
+    return list(people[np.sort(_rng(task, "accomplices").permutation(len(people))[:count])])
+
+
+def _victims(eligible: Any, ledger: Ledger, count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """`count` of the eligible users' rows, drawn uniformly, accomplices left out, in the order of their uids."""
+    if not isinstance(eligible, pd.DataFrame) or not eligible.index.is_unique:
+        raise BenchmarkError("An attack's `eligible` returns a DataFrame with one row a user, indexed by uid.")
+    if (ledger.people.index.get_indexer(eligible.index) < 0).any():
+        raise BenchmarkError("An attack's `eligible` returned users that are not in the table.")
+    open_to = eligible[~eligible.index.isin(ledger.accomplices)].sort_index()
+    chosen = rng.permutation(len(open_to))[:count]
+    return open_to.iloc[np.sort(chosen)]
+
+
+def _expire(session: LocalSession, engine: DuckEngine) -> None:
+    session.expired = True
+    engine.interrupt()
+
+
+def _acts(judged: Judged) -> bool | None:
+    """Whether any of the queries asked was answered otherwise than `none` would answer it."""
+    heard = judged.session.history.heard
+    if not heard:
+        return None
+    exact = judged.exact_session().query_many(list(heard))
+    return not all(_same(told, true) for told, true in zip(heard.values(), exact, strict=True))
+
+
+def _same(a: Answer | Refused, b: Answer | Refused) -> bool:
+    if isinstance(a, Refused) or isinstance(b, Refused):
+        return a == b
+    if a.columns != b.columns or len(a) != len(b):
+        return False
+    return all(x.tolist() == y.tolist() or _equal(x, y) for x, y in zip(a.data, b.data, strict=True))
+
+
+def _equal(a: Array, b: Array) -> bool:
+    return a.dtype == b.dtype and a.dtype.kind in "fM" and bool(np.array_equal(a, b, equal_nan=True))
