@@ -209,7 +209,8 @@ class _Batch:
         for name in sorted(names):
             pieces = []
             for plan, part in zip(self.owners, self.parts, strict=True):
-                column = np.full(part.rows, (), dtype=object)
+                column = np.empty(part.rows, dtype=object)
+                column[:] = [()] * part.rows
                 for i, ref in enumerate(plan.floated):
                     if ref.name == name:
                         column[:] = [tuple(_plain_list(values)) for values in part.columns[f"f{i}"]]
@@ -221,7 +222,7 @@ class _Batch:
 def _unmasked(column: Array, fill: Any, dtype: Any) -> Array:
     if dtype is object:
         return _objects(column)
-    return np.ma.filled(column, fill).astype(dtype) if np.ma.isMaskedArray(column) else column.astype(dtype)
+    return np.ma.filled(column.astype(dtype), fill) if np.ma.isMaskedArray(column) else column.astype(dtype)
 
 
 def _objects(column: Array) -> Array:

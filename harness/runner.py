@@ -7,8 +7,10 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
@@ -43,11 +45,13 @@ def bench(
     records = dict(known)
     tasks = [Task(benchmark, trial, key) for trial, key in enumerate(keys) if key not in known]
     try:
-        with _bar(benchmark, len(keys), len(known), progress) as bar:
+        with _bar(benchmark, len(keys), len(known), progress) as bar, _ctrl_c() as pressed:
             for record in _run(tasks, jobs or os.cpu_count() or 1):
                 store.add(benchmark.columns(), record, replace=fresh)
                 records[record.key] = record
                 bar(records)
+                if pressed():
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         message = f"Interrupted: {len(records)} of {len(keys)} trials are stored; the same command goes on from there."
         raise Interrupted(message) from None
@@ -63,7 +67,7 @@ def skipped(benchmark: Benchmark) -> str | None:
 
 def _run(tasks: list[Task], jobs: int) -> Iterator[TrialRecord]:
     """The records of the tasks as they come. With more than one job each trial runs in a worker process."""
-    if min(jobs, len(tasks)) <= 1:
+    if jobs == 1:
         with threadpool_limits(1):
             yield from map(run_trial, tasks)
         return
@@ -123,13 +127,30 @@ def _send_record(task: Task, sender: Connection) -> None:
 
 
 @contextlib.contextmanager
-def _sigint_ignored() -> Iterator[None]:
+def _ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: also where a library swallowed the KeyboardInterrupt that it raised."""
+    presses: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        presses.append(number)
+        raise KeyboardInterrupt
+
+    with _sigint(handle):
+        yield lambda: bool(presses)
+
+
+def _sigint_ignored() -> contextlib.AbstractContextManager[None]:
     """Processes started meanwhile leave Ctrl-C to the parent."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not in the main thread
+    return _sigint(signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def _sigint(handler: Any) -> Iterator[None]:
+    """Another handler for Ctrl-C meanwhile; only a main thread can have one."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    before = signal.signal(signal.SIGINT, handler)
     try:
         yield
     finally:

@@ -95,8 +95,8 @@ def _rotate(words: Words, by: int) -> Words:
 
 
 def gaussian(seeds: Words) -> NDArray[np.float64]:
-    """One standard normal sample per 64-bit seed: the normal quantile of its upper 53 bits, shape (n,)."""
+    """One standard normal sample per 64-bit seed: the normal quantile of its upper 52 bits, shape (n,); finite."""
     from scipy.special import ndtri
 
-    uniform = ((seeds >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    uniform = ((seeds >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
     return np.asarray(ndtri(uniform), dtype=np.float64)

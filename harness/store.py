@@ -68,18 +68,32 @@ class Store:
 
     def _open(self) -> None:
         names = set(sa.inspect(self._engine).get_table_names())
-        if names and _version.name not in names and "trials" in names:
+        if _trials.name in names and _version.name not in names:
             raise StoreError(f"{self.url} is not a SnoopBench store; choose another place with --results.")
-        with self._engine.begin() as connection:
-            if _version.name not in names:
-                _metadata.create_all(connection)
-                connection.execute(sa.insert(_version).values(version=SCHEMA_VERSION))
-            found = connection.execute(sa.select(_version.c.version)).scalar()
+        found = self._version() if _version.name in names else self._create()
         if found != SCHEMA_VERSION:
             raise StoreError(
                 f"{self.url} was written by another version of SnoopBench (store version {found}, here "
                 f"{SCHEMA_VERSION}); choose another place with --results."
             )
+
+    def _create(self) -> int | None:
+        """Make the tables in one transaction; where another process has just done so, take its."""
+        try:
+            with self._engine.begin() as connection:
+                if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's driver begins none for CREATE TABLE
+                _metadata.create_all(connection, checkfirst=False)
+                connection.execute(sa.insert(_version).values(version=SCHEMA_VERSION))
+        except SQLAlchemyError:
+            if _version.name not in sa.inspect(self._engine).get_table_names():
+                raise
+        return self._version()
+
+    def _version(self) -> int | None:
+        with self._engine.connect() as connection:
+            version: int | None = connection.execute(sa.select(_version.c.version)).scalar()
+        return version
 
     def records(self, keys: Iterable[str]) -> dict[str, TrialRecord]:
         """The stored trials of these keys that did not fail."""

@@ -16,7 +16,8 @@ def noisy_counts(buckets: Buckets, noise: Noise, *, flatten: bool = True) -> Flo
     """The answers to a batch of counts, float64 (N, A), NULL as NaN."""
     baseline = noise.draw("noise")
     first, second = (group_size(noise.draw(purpose)) for purpose in ("T1", "T2"))
-    values = buckets.values.copy()
+    no_rows = buckets.present & (buckets.users == 0)[:, None]
+    values = np.where(no_rows, 0.0, buckets.values)  # summed contributions are NULL there
     for slot in range(values.shape[1]):
         shapes = [_shape(plan.query, slot, buckets.one_row_per_user) for plan in buckets.plans]
         shape = np.array(shapes, dtype=object)[buckets.query] if shapes else np.empty(0, dtype=object)
@@ -48,7 +49,8 @@ def flattened(
 
     `total`, `contributors`, `baseline` N_b and the group sizes `first` T₁ and `second` T₂ have shape (n,); `top`
     holds the largest contributions of single users, descending, shape (n, t). Gives float64 (n,), NaN where group 2
-    is empty. Without `flatten` group 1 keeps its values.
+    is empty. Without `flatten` group 1 keeps its values, and nothing is NaN: where group 2 is empty the noise is in
+    proportion to A_all alone.
     """
     sums = np.concatenate([np.zeros((len(total), 1)), np.cumsum(top, axis=1)], axis=1)
     end1 = np.minimum(np.minimum(first, contributors), top.shape[1])
@@ -59,7 +61,10 @@ def flattened(
         if flatten:
             total = total - sums[row, end1] + end1 * second_average
         average = total / contributors
-    return np.asarray(total + baseline * np.maximum(second_average / 2.0, average))
+    scale = np.maximum(second_average / 2.0, average)
+    if not flatten:
+        scale = np.nan_to_num(np.fmax(second_average / 2.0, average))
+    return np.asarray(total + baseline * scale)
 
 
 def _shape(query: Query, slot: int, one_row_per_user: bool) -> str:

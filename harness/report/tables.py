@@ -60,7 +60,7 @@ def _measures(r: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
 
 
 def _notes(r: dict[str, Any]) -> Iterable[str]:
-    if r["acts"] is False:
+    if r["acts"] is False and r["defense"] != "none":
         yield "This defense does not act here: it answered every query as none does."
     if r["failed_trials"]:
         yield f"{_count(r['failed_trials'], 'trial')} failed and will run again; the errors were:"
