@@ -62,7 +62,7 @@ def _complete(kind: str) -> Any:
     def names(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
         from harness.registry import names as registered
 
-        return [name for name in registered(kind) if name.startswith(start)]  # type: ignore[arg-type]
+        return [name for name in registered(kind) if name.startswith(start)]
 
     return names
 

@@ -62,6 +62,7 @@ class Hybrid(Defense):
         return next((reason for part in self.parts if (reason := part.skip(schema))), None)
 
 
+@cache
 def names(kind: KindName) -> dict[str, str]:
     """Registered plug-ins of a kind: name -> `module:Class`, built-in ones first, then those of entry points."""
     builtin: dict[str, str] = importlib.import_module(kind).BUILTIN

@@ -57,17 +57,28 @@ class Truth:
         dealt = secret.take(rng.permutation(len(secret))).set_axis(secret.index)
         return replace(self, people=self.people.assign(**{self.secret: dealt}))
 
+    def position(self, uid: object) -> int:
+        """The user's row in `people`."""
+        index: Any = self.people.index
+        return int(index.get_loc(uid))
+
     @cached_property
-    def position(self) -> dict[object, int]:
-        return {plain(uid): i for i, uid in enumerate(self.people.index)}
+    def _matches(self) -> dict[tuple[str, str], Bools]:
+        return {}
 
     def matches(self, column: str, value: object) -> Bools:
         """The users whose cell in `column` has that value (NULL equals None; numbers of the secret within the
-        tolerance), bool (n,)."""
+        tolerance), bool (n,); not to be written to."""
+        value = plain(value)
+        known = self._matches.get((column, repr(value)))
+        if known is None:
+            known = self._matches[column, repr(value)] = self._compared(column, value)
+        return known
+
+    def _compared(self, column: str, value: object) -> Bools:
         import pandas as pd
 
         cells = self.people[column]
-        value = plain(value)
         if value is None:
             return cells.isna().to_numpy()
         if column == self.secret and self.tolerance > 0 and isinstance(value, int | float):
@@ -199,7 +210,7 @@ def _verdict(truth: Truth, claim: Claim, revealed: pd.DataFrame, baseline: Basel
     match claim:
         case Inference(uid, value):
             matches = truth.matches(truth.secret, value)
-            victim = truth.position[plain(uid)]
+            victim = truth.position(uid)
             others = _alike(truth, victim, revealed) if baseline == "conditional" else None
             return bool(matches[victim]), float(matches.mean() if others is None else matches[others].mean())
         case SinglingOut(attributes):
@@ -226,7 +237,7 @@ def _alike(truth: Truth, victim: int, revealed: pd.DataFrame) -> Bools:
 
 
 def _typical(truth: Truth, uid: object, revealed: pd.DataFrame) -> object:
-    victim = truth.position[plain(uid)]
+    victim = truth.position(uid)
     alike = _alike(truth, victim, revealed)
     alike[victim] = True
     counts = truth.people[truth.secret][alike].value_counts(dropna=False)

@@ -14,13 +14,13 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle_diffix import Condition, Database, Question, Switches, noisy_answers
 
 from defenses.diffix import diffix
 from harness.engine import DuckEngine
 from harness.model import Answer, Column, Kind, Schema, Table
 from harness.seeds import digest
 from harness.session import LocalSession
+from tests.oracle_diffix import Condition, Database, Question, Switches, noisy_answers
 
 # Column -> its kind and the values that a table can hold and a query can name. NULL is added to the rows.
 # The names are those that the product uses for its own columns, and such as need quotes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ClaimError
@@ -129,6 +129,7 @@ def test_the_typical_value_is_the_mode_of_those_alike():
     assert score.guess == pytest.approx((8 / 11 + 1.0) / 2)
 
 
+@settings(max_examples=10)
 @given(st.integers(0, 2**32 - 1))
 def test_the_guess_is_exactly_as_good_as_the_conditional_baseline(seed: int):
     """Over all users of every group of more than 10, C = S to the last bit of rounding: no harness bias."""

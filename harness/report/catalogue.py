@@ -28,7 +28,7 @@ def catalogue(kinds: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in kinds:
         base = _BASES[kind]
-        found[kind] = [_entry(name, registry.plugin_class(base, name)) for name in sorted(registry.names(kind))]  # type: ignore[arg-type]
+        found[kind] = [_entry(name, registry.plugin_class(base, name)) for name in sorted(registry.names(kind))]
     return found
 
 
