@@ -69,13 +69,14 @@ class BlindSession:
 class BlindKnowledge:
     """What an attack gets as `harness.plugin.Knowledge`."""
 
-    __slots__ = ("_columns", "_line", "_schema", "_secret")
+    __slots__ = ("_accomplices", "_columns", "_line", "_schema", "_secret")
 
-    def __init__(self, line: _Line, schema: Schema, secret: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, line: _Line, schema: Schema, ledger: Ledger) -> None:
         self._line = line
         self._schema = schema
-        self._secret = secret
-        self._columns = columns
+        self._secret = ledger.secret
+        self._columns = ledger.columns
+        self._accomplices = ledger.accomplices
 
     @property
     def schema(self) -> Schema:
@@ -88,6 +89,10 @@ class BlindKnowledge:
     @property
     def columns(self) -> tuple[str, ...]:
         return self._columns
+
+    @property
+    def accomplices(self) -> tuple[object, ...]:
+        return self._accomplices
 
     def reveal(self, columns: Sequence[str] = (), uids: Sequence[object] | None = None) -> pd.DataFrame:
         frame: pd.DataFrame = self._line.ask("reveal", (columns, None if uids is None else list(uids)))
@@ -117,7 +122,7 @@ def conduct(
     DeadlineExceeded when `seconds` are over.
     """
     line = _Line()
-    blind = BlindSession(line, session.schema), BlindKnowledge(line, session.schema, ledger.secret, ledger.columns)
+    blind = BlindSession(line, session.schema), BlindKnowledge(line, session.schema, ledger)
     thread = threading.Thread(target=_attack, args=(attack, *blind, line, rng), name="attack", daemon=True)
     desk = _Desk(session, ledger, draw)
     deadline = time.monotonic() + seconds

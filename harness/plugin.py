@@ -164,6 +164,11 @@ class Knowledge(Protocol):
         """The columns that can be revealed: all but uid, the secret and what tells it."""
         ...
 
+    @property
+    def accomplices(self) -> tuple[object, ...]:
+        """The uids of users who tell the attack their secret; they are never victims."""
+        ...
+
     def reveal(self, columns: Sequence[str] = (), uids: Sequence[object] | None = None) -> pd.DataFrame:
         """The cells of these columns, for these users (default: all), indexed by uid in ascending order.
 

@@ -127,6 +127,7 @@ def test_the_ledger_refuses_the_secret_but_for_accomplices(staff: Table):
         for uids in (None, [1], [3, 1]):
             with pytest.raises(LedgerError, match="no column 'salary'"):
                 knowledge.reveal(["salary"], uids)
+        assert knowledge.accomplices == (3,)
         assert knowledge.reveal(["salary"], [3])["salary"].tolist() == [30]
         with pytest.raises(LedgerError, match="no user 99"):
             knowledge.reveal(["age"], [1, 99])
@@ -257,3 +258,10 @@ def test_an_attack_that_never_ends_is_stopped(tmp_path: Path):
 
     record = record_of(page(tmp_path, "\n        while True: pass"), limits=limits(1.0))
     assert record.error.startswith("DeadlineExceeded")
+
+
+def test_accomplices_are_never_victims():
+    result = judged("none", "guess", "employees:size=40", accomplices=30, victims=25)
+    result.close()
+    assert result.score.attempts == 10
+    assert result.score.eligible == 40
