@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from harness.session import Ledger, LocalSession
 
 
+class _Over(BaseException):
+    """Ends the attack's thread when its trial is over."""
+
+
 class _Line:
     """One question at a time through two queues."""
 
@@ -143,7 +147,7 @@ def conduct(
                 reply = error
             line.replies.put(reply)
     except BaseException:
-        line.replies.put(SystemExit("the trial is over"))
+        line.replies.put(_Over())
         _stop(thread)
         raise
 
@@ -151,7 +155,7 @@ def conduct(
 def _stop(thread: threading.Thread) -> None:
     """End a thread that may never ask again, at its next bytecode."""
     if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Over))
 
 
 class _Desk:
@@ -169,8 +173,8 @@ class _Desk:
             return self.session.query_many(payload)
         if what == "reveal":
             return self.ledger.reveal(*payload)
-        self.eligible = len(payload)
         victims = self.draw(payload)
+        self.eligible = len(payload)
         self.victims = tuple(victims.index.tolist())
         return victims
 
@@ -182,7 +186,7 @@ def _attack(
     try:
         victims = line.ask("victims", attack.eligible(knowledge))
         claims = list(attack.run(session, knowledge, victims, rng)) if len(victims) else []
-    except SystemExit:
+    except _Over:
         return
     except SnoopBenchError as error:
         line.requests.put(("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))

@@ -12,7 +12,7 @@ import pytest
 
 from harness.channel import conduct
 from harness.engine import DuckEngine
-from harness.errors import LedgerError, PluginError
+from harness.errors import BenchmarkError, LedgerError, PluginError
 from harness.model import Table
 from harness.plan import Benchmark, Task
 from harness.plugin import Attack, Defense
@@ -20,7 +20,7 @@ from harness.score import Truth, judge
 from harness.seeds import generator
 from harness.session import Ledger, LocalSession
 from harness.store import Store
-from harness.trial import run_trial
+from harness.trial import _victims, run_trial
 from tests.conftest import judged
 
 PAGE = """
@@ -165,6 +165,32 @@ def test_an_attack_that_fails_fails_its_trial_with_its_traceback(staff: Table):
 
     with pytest.raises(PluginError, match=r"(?s)in fail.*lost my way"):
         run_in_trial(staff, Probe(fail))
+
+
+@pytest.mark.parametrize("way_out", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_an_attack_that_leaves_fails_its_trial_at_once(staff: Table, way_out: type[BaseException]):
+    def leave(session, knowledge, victims, rng):
+        raise way_out
+
+    with pytest.raises(PluginError, match=way_out.__name__):
+        run_in_trial(staff, Probe(leave))
+
+
+def test_eligible_must_be_a_frame_of_known_users(staff: Table):
+    def no_frame(knowledge):
+        return [1, 2]
+
+    def draw(eligible):
+        return _victims(eligible, Ledger(staff, "salary"), 3, generator(0))
+
+    session = LocalSession(staff.schema, DuckEngine(staff, SALT), Defense(), generator(0))
+    for wrong in (
+        no_frame,
+        lambda knowledge: pd.DataFrame(index=[1, 99]),
+        lambda knowledge: pd.DataFrame(index=[1, 1]),
+    ):
+        with pytest.raises(BenchmarkError, match="eligible"):
+            conduct(Probe(None, wrong), session, Ledger(staff, "salary"), draw, generator(1), 30.0)
 
 
 def page(tmp_path: Path, body: str) -> str:
