@@ -47,12 +47,12 @@ def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) ->
         values = buckets.keys[slot][rows]
         null = np.equal(values, None).astype(bool)
         codes, distinct = pd.factorize(values[~null], use_na_sentinel=False)
-        found = np.array([seed(ref, value_field(_stored(v, ref.kind))) for v in distinct], dtype=np.uint64)
+        found = np.array([seed(ref, value_field(stored(v, ref.kind))) for v in distinct], dtype=np.uint64)
         words[rows[~null]] = found[codes]
         words[rows[null]] = seed(ref, None)
     return words, np.array([ref is not None for ref in refs], dtype=bool)[buckets.query]
 
 
-def _stored(value: Any, kind: Kind) -> Any:
-    """The database hands dates over as times of day zero."""
+def stored(value: Any, kind: Kind) -> Any:
+    """The value as the table has it: a database may hand dates over as times of day zero."""
     return value.date() if kind is Kind.DATE and isinstance(value, datetime) else value

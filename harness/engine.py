@@ -178,7 +178,12 @@ class _Batch:
         return self._gather(name, 0, dtype)
 
     def _keys(self, slot: int) -> Array:
-        return self._gather(f"k{slot}", None, object)
+        pieces = []
+        for plan, part in zip(self.owners, self.parts, strict=True):
+            keys = plan.query.keys
+            known = slot < len(keys)
+            pieces.append(_objects(part.columns[f"k{slot}"], keys[slot].kind) if known else np.full(part.rows, None))
+        return np.concatenate(pieces)
 
     def _numbers(self, prefix: str, slots: int) -> NDArray[np.float64]:
         fill = np.nan if prefix == "a" else 0.0
@@ -213,30 +218,26 @@ class _Batch:
                 column[:] = [()] * part.rows
                 for i, ref in enumerate(plan.floated):
                     if ref.name == name:
-                        column[:] = [tuple(_plain_list(values)) for values in part.columns[f"f{i}"]]
+                        column[:] = [tuple(_listed(values, ref.kind)) for values in part.columns[f"f{i}"]]
                 pieces.append(column)
             columns[name] = np.concatenate(pieces) if pieces else np.empty(0, dtype=object)
         return columns
 
 
 def _unmasked(column: Array, fill: Any, dtype: Any) -> Array:
-    if dtype is object:
-        return _objects(column)
     return np.ma.filled(column.astype(dtype), fill) if np.ma.isMaskedArray(column) else column.astype(dtype)
 
 
-def _objects(column: Array) -> Array:
-    """Plain Python values, NULL as None."""
-    out = np.empty(len(column), dtype=object)
-    out[:] = np.ma.getdata(column).tolist()
+def _objects(column: Array, kind: Kind | None = None) -> Array:
+    """Plain Python values, NULL as None; days as dates, which DuckDB hands over as midnights."""
+    plain, out = np.ma.getdata(column), np.empty(len(column), dtype=object)
+    out[:] = (plain.astype("datetime64[D]") if kind is Kind.DATE else plain).tolist()
     out[np.ma.getmaskarray(column)] = None
     return out
 
 
-def _plain_list(values: Any) -> list[object]:
-    if values is None or values is np.ma.masked:
-        return []
-    return [None if v is np.ma.masked else v for v in np.ma.asarray(values).tolist()]
+def _listed(values: Any, kind: Kind) -> list[object]:
+    return [] if values is None or values is np.ma.masked else _objects(values, kind).tolist()
 
 
 def _loaded(column: Column) -> str:

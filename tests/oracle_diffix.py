@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
 from typing import Any
 
 import numpy as np
@@ -136,7 +135,7 @@ def _layers(database: Database, question: Question, key: tuple[Any, ...], rows: 
             add(both, "=", column, values[0], values[0], 1)
         else:
             floated = sorted({row[column] for row in rows})
-            add(("static",), "in", column, *(_field(value, _list_kind(kind)) for value in floated))
+            add(("static",), "in", column, *(_field(value, kind) for value in floated))
             for value in values:
                 add(("dynamic",), "in-element", column, value)
     for column, value in zip(question.keys, key, strict=True):
@@ -160,14 +159,8 @@ def _field(value: Any, kind: str) -> Any:
         case "date":
             return ("date", value.isoformat())
         case "datetime":
-            moment = value if isinstance(value, datetime) else datetime.combine(value, time())
-            return ("datetime", moment.isoformat())
+            return ("datetime", value.isoformat())
     return ("text", value)
-
-
-def _list_kind(kind: str) -> str:
-    """The database hands over the dates of a list as times."""
-    return "datetime" if kind == "date" else kind
 
 
 # §5.1, §5.4

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -98,6 +98,7 @@ def unshift(values: np.ndarray, by: int) -> np.ndarray:
     return out
 
 
+@settings(deadline=None)
 @given(
     st.binary(min_size=16, max_size=16).map(lambda key: bytes(b & 0x7F for b in key)),
     st.integers(1, 40).flatmap(
@@ -171,6 +172,9 @@ FIELDS: list[tuple[Field, ...]] = [
     (encode("a"),),
     (encode("a").decode("latin1"),),
     ("a",),
+    ("?",),
+    ("\ud800",),
+    ("\ud801",),
 ]
 
 
@@ -190,6 +194,7 @@ def spelled(field: Any) -> str:
     return repr(field)
 
 
+@settings(deadline=None)
 @given(st.lists(fields, max_size=4), st.lists(fields, max_size=4))
 @example([1], [True])
 @example([0.0], [-0.0])

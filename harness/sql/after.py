@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -108,23 +109,30 @@ def _scalar(value: Any, beside: Array) -> Any:
 def _like(like: Like, slots: list[Array]) -> Truth:
     values = _values(like.on, slots)
     null = is_null(values)
-    pattern = re.compile(_regex(like), re.DOTALL | (re.IGNORECASE if like.ignore_case else 0))
-    result = np.array([v is not None and pattern.fullmatch(v) is not None for v in values], dtype=bool)
+    spelled = _lowered if like.ignore_case else str
+    pattern = re.compile(_regex(like, spelled), re.DOTALL)
+    result = np.array([v is not None and pattern.fullmatch(spelled(v)) is not None for v in values], dtype=bool)
     return result, ~result & ~null
 
 
-def _regex(like: Like) -> str:
+def _lowered(text: str) -> str:
+    """One character for one character, as ILIKE does it in DuckDB (str.lower makes two of İ)."""
+    return "".join(character.lower()[0] for character in text)
+
+
+def _regex(like: Like, spelled: Callable[[str], str]) -> str:
     parts, escaped = [], False
     for character in like.pattern:
         if not escaped and character == like.escape:
             escaped = True
             continue
         wild = {"%": ".*", "_": "."}.get(character) if not escaped else None
-        parts.append(wild or re.escape(character))
+        parts.append(wild or re.escape(spelled(character)))
         escaped = False
     return "".join(parts)
 
 
 def _values(on: Operand | Any, slots: list[Array]) -> Array:
     assert isinstance(on, Slot), "conditions on rows never reach the answer"
-    return slots[on.index]
+    values = slots[on.index]
+    return values.astype("datetime64[us]") if on.kind.is_time else values

@@ -44,15 +44,16 @@ class _Analysis:
     keys: list[Ref] = field(default_factory=list)
     aggregates: list[Aggregate] = field(default_factory=list)
     outputs: list[tuple[str, Ref | Aggregate]] = field(default_factory=list)
+    aliases: set[str] = field(default_factory=set)
 
     def query(self) -> Query:
         self.read_source()
         self.read_outputs()
         self.read_keys()
+        if not self.outputs or not (self.keys or any(isinstance(item, Aggregate) for _, item in self.outputs)):
+            raise QueryRefused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
         for _, item in self.outputs:
             self.slot(item)
-        if not self.aggregates and not self.keys:
-            raise QueryRefused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
         where = self.tree.args.get("where")
         having = self.tree.args.get("having")
         query = Query(
@@ -92,6 +93,7 @@ class _Analysis:
             if isinstance(node, exp.Alias):
                 only(node, "this", "alias")
                 name, inner = node.alias, node.this
+                self.aliases.add(name.lower())
             item = self.item(inner)
             self.outputs.append((name or (item.name if isinstance(item, Ref) else item.function), item))
 
@@ -101,8 +103,10 @@ class _Analysis:
             nodes: Sequence[exp.Expr] = ()
         else:
             only(group, "expressions", "all")
-            nodes = group.expressions
-            if group.args.get("all"):
+            nodes, every = group.expressions, group.args.get("all")
+            if every is False or (every and nodes):
+                raise QueryRefused("not-supported", "GROUP BY takes columns or ALL, nothing before or beside them.")
+            if every:
                 self.keys = list(dict.fromkeys(item for _, item in self.outputs if isinstance(item, Ref)))
         for node in nodes:
             key = self.named(node) or self.item(node)
@@ -119,7 +123,7 @@ class _Analysis:
         found = []
         for node in order.expressions:
             only(node, "this", "desc", "nulls_first")
-            item = self.named(node.this) or self.item(node.this)
+            item = self.named(node.this, alias_first=True) or self.item(node.this)
             found.append(Order(self.slot(item), bool(node.args.get("desc")), bool(node.args.get("nulls_first"))))
         return tuple(found)
 
@@ -131,22 +135,28 @@ class _Analysis:
         value = node.expression
         if not (isinstance(value, exp.Literal) and not value.is_string and value.this.isdecimal()):
             raise QueryRefused(f"{clause}-number", f"{clause.upper()} takes a plain whole number.")
-        return min(int(value.this[:18]), 10**15)
+        return min(int(value.this.lstrip("0")[:18] or "0"), 10**15)
 
-    def named(self, node: exp.Expr) -> Ref | Aggregate | None:
-        """The output that a position or an alias in GROUP BY or ORDER BY stands for."""
+    def named(self, node: exp.Expr, alias_first: bool = False) -> Ref | Aggregate | None:
+        """The output that a position or an alias in GROUP BY, HAVING or ORDER BY stands for. Where a column has that
+        name too, the column is meant, and only in ORDER BY (`alias_first`) the alias, as in DuckDB."""
         if isinstance(node, exp.Literal) and not node.is_string:
-            if not node.this.isdecimal() or not 1 <= int(node.this[:9]) <= len(self.outputs):
+            position = int(node.this) if node.this.isdecimal() and len(node.this) < 10 else 0
+            if not 1 <= position <= len(self.outputs):
                 raise QueryRefused(
-                    "position", f"Position {node.this} is not one of the {len(self.outputs)} selected columns."
+                    "position", f"Position {node.this[:40]} is not one of the {len(self.outputs)} selected columns."
                 )
-            return self.outputs[int(node.this) - 1][1]
-        if isinstance(node, exp.Column) and not node.table:
-            is_column = any(c.name.lower() == node.name.lower() for c in self.schema.columns)
-            matches = [item for name, item in self.outputs if name.lower() == node.name.lower()]
-            if matches and not is_column:
-                return matches[0]
-        return None
+            return self.outputs[position - 1][1]
+        if not isinstance(node, exp.Column) or node.table:
+            return None
+        name = node.name.lower()
+        is_column = any(column.name.lower() == name for column in self.schema.columns)
+        if is_column and not (alias_first and name in self.aliases):
+            return None
+        matches = {item for output, item in self.outputs if output.lower() == name}
+        if len(matches) > 1:
+            raise QueryRefused("ambiguous-name", f"Several selected columns are called {node.name[:40]}.")
+        return matches.pop() if matches else None
 
     def item(self, node: exp.Expr) -> Ref | Aggregate:
         """A column or an aggregate over one."""
@@ -186,13 +196,13 @@ class _Analysis:
         if not isinstance(node.this, exp.Identifier):
             raise QueryRefused("not-supported", "Name the columns; * stands only in count(*).")
         if node.table and node.table.lower() != self.alias.lower():
-            raise QueryRefused("other-table", f"The only table here is {self.alias}.")
+            raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
         names = {column.name: column for column in self.schema.columns}
         lowered = {name.lower(): column for name, column in names.items()}
         found = names.get(node.name) or lowered.get(node.name.lower())
         if found is None:
             listed = ", ".join(self.schema.names)
-            raise QueryRefused("unknown-column", f"There is no column {node.name}; the columns are {listed}.")
+            raise QueryRefused("unknown-column", f"There is no column {node.name[:40]}; the columns are {listed}.")
         return Ref(found.name, found.kind)
 
     def slot(self, item: Ref | Aggregate) -> int:

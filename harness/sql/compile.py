@@ -87,7 +87,7 @@ def _two_levels(plan: Plan, uid: str) -> exp.Select:
         positive = exp.Where(this=exp.GT(this=part.copy(), expression=exp.Literal.number(0)))
         top = _call("max", part.copy(), exp.Literal.number(plan.top))
         outer += [
-            _as(_call("sum", part), f"a{i}"),
+            _as(_call("coalesce", _call("sum", part), exp.Literal.number(0)), f"a{i}"),
             _as(exp.Filter(this=_count(), expression=positive), f"m{i}"),
             _as(_call("list_resize", top, exp.Literal.number(plan.top), exp.Literal.number(0)), f"t{i}"),
         ]
@@ -135,9 +135,9 @@ def _xor(column: str, distinct: bool) -> exp.Expr:
 
 
 def _distinct_values(column: exp.Expr) -> exp.Expr:
-    return _call(
-        "list", exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
-    )
+    ordered = exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
+    known = exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null()))
+    return exp.Filter(this=_call("list", ordered), expression=exp.Where(this=known))
 
 
 def _condition(condition: Condition) -> exp.Expr:

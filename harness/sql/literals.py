@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime
+from decimal import Decimal
 
 from sqlglot import exp
 
@@ -81,8 +82,8 @@ def _number(text: str | bool, kind: Kind) -> int | float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
-    if kind is Kind.INTEGER and number.is_integer():
-        return _in_range(int(number))
+    if kind is Kind.INTEGER and number.is_integer() and (exact := Decimal(text)) == exact.to_integral_value():
+        return _in_range(int(exact))
     return number + 0.0
 
 

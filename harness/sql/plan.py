@@ -22,8 +22,8 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
-    `floated` the distinct values of these columns (sorted tuples), `top` the so many largest contributions of single
-    users to each count, with the number of contributing users (0: not asked)."""
+    `floated` the distinct values of these columns (sorted tuples, without NULL), `top` the so many largest
+    contributions of single users to each count, with the number of contributing users (0: not asked)."""
 
     query: Query
     users: bool = False
