@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from attacks.histograms import claims, counts_of, histogram_queries, secret_values, sum_queries
-from attacks.isolation import columns_for, is_amount, isolated
-from harness.model import Answer, Inference, Kind
+from attacks.isolation import columns_for, is_amount, isolated, quoted
+from harness.model import Answer, Inference, Kind, Refused
 from harness.plugin import Attack, Knowledge, Session, param
 
 
@@ -22,7 +22,8 @@ class intersection(Attack):
     2. For a secret of few values: count each value of the secret where A = a, and where A = a AND B <> b, one query
        each. Claim the value with the highest posterior probability (see `attacks.decide`; under independent noise of
        one size and equal shares that is the largest difference).
-    3. For an amount: sum the secret where A = a, and where A = a AND B <> b; claim the difference.
+    3. For an amount: sum the secret where A = a, and where A = a AND B <> b; claim the difference. Where sums are
+       refused, count its values as in step 2.
 
     Source: Diffix-Birch §2 (intersection attack), after Fellegi 1972.
     """
@@ -40,7 +41,7 @@ class intersection(Attack):
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         secret = knowledge.secret
-        if is_amount(session.schema, secret):
+        if is_amount(session.schema, secret) and not self._sums_are_refused(session, secret):
             sums = self.sums(session, sum_queries(session, secret, victims))
             whole = session.schema.column(secret).kind is Kind.INTEGER
             for uid, amount in zip(victims.index, sums[0::2] - sums[1::2], strict=True):
@@ -51,6 +52,10 @@ class intersection(Attack):
         if not values.empty:
             counts = self.counts(session, histogram_queries(session, secret, victims), values.index)
             yield from claims(counts, values, victims, 1.0, self.min_confidence, rng)
+
+    def _sums_are_refused(self, session: Session, secret: str) -> bool:
+        answer = session.query(f"SELECT sum({quoted(secret)}) FROM {quoted(session.schema.table)}")
+        return isinstance(answer, Refused)
 
     def counts(self, session: Session, sqls: list[str], values: pd.Index) -> np.ndarray:
         """What each histogram query says of each value, NaN where nothing, shape (len(sqls), len(values))."""

@@ -21,6 +21,7 @@ import numpy as np
 from harness.errors import DeadlineExceeded, LedgerError, PluginError, SnoopBenchError
 from harness.model import Answer, Claim, Refused, Schema
 from harness.plugin import Attack
+from harness.score import clean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,13 +139,13 @@ def conduct(
             except queue.Empty:
                 raise DeadlineExceeded(f"The trial took more than {seconds:g} seconds.") from None
             if what == "done":
-                return Outcome(desk.eligible, desk.victims, tuple(payload))
+                return Outcome(desk.eligible, desk.victims, clean(payload))
             if what == "failed":
                 raise PluginError(payload)
             try:
                 reply = desk.serve(what, payload)
             except LedgerError as error:
-                reply = error
+                reply = LedgerError(str(error))  # a fresh one: the caught one's traceback leads to the ledger
             line.replies.put(reply)
     except BaseException:
         line.replies.put(_Over())
@@ -165,6 +166,7 @@ class _Desk:
         self.session = session
         self.ledger = ledger
         self.draw = draw
+        self.drawn = False
         self.eligible = 0
         self.victims: tuple[object, ...] = ()
 
@@ -173,6 +175,9 @@ class _Desk:
             return self.session.query_many(payload)
         if what == "reveal":
             return self.ledger.reveal(*payload)
+        if what != "victims" or self.drawn:
+            raise PluginError(f"The attack asked for {what!r} out of turn; victims are drawn once.")
+        self.drawn = True
         victims = self.draw(payload)
         self.eligible = len(payload)
         self.victims = tuple(victims.index.tolist())

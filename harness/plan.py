@@ -16,6 +16,13 @@ from harness.record import SCHEMA_VERSION
 from harness.score import TOLERANCE, Baseline
 from harness.session import Limits
 
+BOUNDS = (
+    ("trials", 1, 1_000_000),
+    ("victims", 1, 100_000_000),
+    ("accomplices", 0, 100_000_000),
+    ("seed", 0, 2**63 - 1),
+    ("tolerance", 0, 1_000),
+)
 STORED = ("defense", "attack", "dataset", "secret", "baseline", "victims", "accomplices", "seed", "tolerance")
 
 
@@ -47,9 +54,9 @@ class Benchmark:
         _, defense = registry.defense(defense)
         _, attack = registry.attack(attack)
         page, dataset = registry.dataset(dataset)
-        for name, lowest in (("trials", 1), ("victims", 1), ("accomplices", 0), ("seed", 0)):
-            if name in counts and counts[name] < lowest:
-                raise BenchmarkError(f"{name} must be {lowest} or more, not {counts[name]}.")
+        for name, low, high in BOUNDS:
+            if name in counts and not low <= counts[name] <= high:
+                raise BenchmarkError(f"{name} must be {low} or more and at most {high}, not {counts[name]}.")
         schema = first_table(page, dataset, counts.get("seed", 1)).schema
         secret = secret or (schema.secrets[0] if schema.secrets else None)
         if secret is None:
@@ -101,8 +108,8 @@ def limits(seconds: float | None) -> Limits:
     """The limits of a trial with another time limit. Raises BenchmarkError unless it is positive."""
     if seconds is None:
         return Limits()
-    if not seconds > 0:
-        raise BenchmarkError(f"A trial needs more than {seconds:g} seconds.")
+    if not 0 < seconds <= 1e6:
+        raise BenchmarkError(f"A trial can take more than 0 and at most 1,000,000 seconds, not {seconds:g}.")
     return Limits(seconds=seconds)
 
 

@@ -159,7 +159,7 @@ def _from_file(base: type[P], ref: str) -> type[P]:
         raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is a .py page (see README).")
     if not path.is_file():
         raise UnknownPlugin(f"There is no file {ref}.")
-    module = _module(path.resolve())
+    module = _module(path.resolve(), _digest({path}))
     own = [
         c
         for c in vars(module).values()
@@ -173,8 +173,9 @@ def _from_file(base: type[P], ref: str) -> type[P]:
 
 
 @cache
-def _module(path: Path) -> ModuleType:
-    name = f"snoopbench_page_{hashlib.blake2b(str(path).encode(), digest_size=6).hexdigest()}"
+def _module(path: Path, digest: str) -> ModuleType:
+    """The page at `path` with the content of that digest: an edited page is another module."""
+    name = f"snoopbench_page_{hashlib.blake2b(f'{path} {digest}'.encode(), digest_size=8).hexdigest()}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UnknownPlugin(f"{path} cannot be read as a Python file.")

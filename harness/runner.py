@@ -47,6 +47,8 @@ def bench(
     try:
         with _bar(benchmark, len(keys), len(known), progress) as bar, _ctrl_c() as pressed:
             for record in _run(tasks, jobs or os.cpu_count() or 1):
+                if pressed() and record.error is not None:
+                    raise KeyboardInterrupt
                 store.add(benchmark.columns(), record, replace=fresh)
                 records[record.key] = record
                 bar(records)
@@ -74,7 +76,7 @@ def _run(tasks: list[Task], jobs: int) -> Iterator[TrialRecord]:
     waiting = {task.key: task for task in tasks}
     while waiting:
         try:
-            for record in _in_parallel(list(waiting.values()), jobs):
+            for record in _in_parallel(list(waiting.values()), max(2, min(jobs, len(waiting)))):
                 del waiting[record.key]
                 yield record
         except TerminatedWorkerError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -159,6 +160,45 @@ def judge(
         eligible=len(victims) if eligible is None else eligible,
         users=len(truth.people),
     )
+
+
+def clean(claims: Sequence[object]) -> tuple[Claim, ...]:
+    """The claims rebuilt from plain values, so that nothing of the claimant's own making is compared with the truth.
+
+    Raises ClaimError for what is no claim, or claims no plain value.
+    """
+    return tuple(_clean(claim) for claim in claims)
+
+
+def _clean(claim: object) -> Claim:
+    if type(claim) is Inference:
+        value = claim.value if claim.value is TYPICAL else _scalar(claim.value)
+        return Inference(_scalar(claim.uid), value, _probability(claim.confidence))
+    if type(claim) is SinglingOut:
+        attributes = {(str(column), _scalar(value)) for column, value in claim.attributes}
+        return SinglingOut(tuple(sorted(attributes, key=repr)), _probability(claim.confidence))
+    if type(claim) is Linkability:
+        return Linkability(_scalar(claim.record), _probability(claim.confidence))
+    raise ClaimError(f"A claim is an Inference, SinglingOut or Linkability, not a {type(claim).__name__}.")
+
+
+def _scalar(value: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(value, str):
+        return str(value)
+    value = plain(value)
+    if isinstance(value, pd.Timestamp):
+        value = value.to_pydatetime()
+    if value is not None and type(value) not in (bool, int, float, str, date, datetime):
+        raise ClaimError(f"A claim names plain values, not a {type(value).__name__}.")
+    return value
+
+
+def _probability(confidence: Any) -> float:
+    if not isinstance(confidence, int | float | np.floating) or not 0.0 <= confidence <= 1.0:
+        raise ClaimError(f"A claim's confidence is a number from 0 to 1, not {confidence!r}.")
+    return float(confidence)
 
 
 def resolved(truth: Truth, claims: Sequence[Claim], revealed: pd.DataFrame) -> list[Claim]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEARD = 500
+BATCH = 2_000  # questions handled between two looks at the clock
 PARSED = 200_000  # texts whose parse is remembered
 
 
@@ -70,13 +71,23 @@ class LocalSession:
         self.history.asked += len(sqls)
         if self.history.asked > self._limits.queries:
             raise PluginError(f"The trial asked more than {self._limits.queries:,} queries.")
-        plans = [self._plan(sql) for sql in sqls]
-        asked = [plan for plan in plans if isinstance(plan, Plan)]
-        answers = iter(self._answers(asked))
-        results = [next(answers) if isinstance(plan, Plan) else plan for plan in plans]
+        results: list[Answer | Refused] = []
+        for start in range(0, len(sqls), BATCH):
+            results += self._batch(sqls[start : start + BATCH])
         self.history.reasons.update(result.rule for result in results if isinstance(result, Refused))
         self._remember(sqls, results)
         return results
+
+    def _batch(self, sqls: Sequence[str]) -> list[Answer | Refused]:
+        self._check_time()
+        plans = [self._plan(sql) for sql in sqls]
+        asked = [plan for plan in plans if isinstance(plan, Plan)]
+        answers = iter(self._answers(asked))
+        return [next(answers) if isinstance(plan, Plan) else plan for plan in plans]
+
+    def _check_time(self) -> None:
+        if self.expired:
+            raise DeadlineExceeded(f"The trial took more than {self._limits.seconds:g} seconds.")
 
     def _remember(self, sqls: Sequence[str], results: list[Answer | Refused]) -> None:
         heard = self.history.heard
@@ -103,20 +114,16 @@ class LocalSession:
                 self._parsed[sql] = known
         return known
 
-    def _answers(self, plans: list[Plan]) -> list[Answer | Refused]:
+    def _answers(self, plans: list[Plan]) -> list[Answer]:
+        """What the database cannot answer fails the trial: an analyst who saw it would learn about the rows."""
         if not plans:
             return []
-        if self.expired:
-            raise DeadlineExceeded(f"The trial took more than {self._limits.seconds:g} seconds.")
         try:
             buckets = self._engine.run(plans)
-        except EngineError as error:
-            if self.expired:
-                raise DeadlineExceeded(f"The trial took more than {self._limits.seconds:g} seconds.") from None
-            if len(plans) == 1:
-                return [Refused("engine", str(error))]
-            return [answer for plan in plans for answer in self._answers([plan])]
-        return list(_answers(self._defense.answer(buckets, self._rng)))
+        except EngineError:
+            self._check_time()
+            raise
+        return _answers(self._defense.answer(buckets, self._rng))
 
 
 def _answers(buckets: Buckets) -> list[Answer]:
@@ -136,7 +143,10 @@ def _answers(buckets: Buckets) -> list[Answer]:
         if shape.selects:
             chosen = select_rows(query, slots)
             slots = [slot[chosen] for slot in slots]
-        answers.append(Answer(shape.names, shape.kinds, tuple([slots[i] for i in shape.outputs]), plan.notices))
+        data = tuple([slots[i] for i in shape.outputs])
+        for column in data:
+            column.flags.writeable = False
+        answers.append(Answer(shape.names, shape.kinds, data, plan.notices))
     return answers
 
 
@@ -208,7 +218,9 @@ class Ledger:
                 raise LedgerError(f"The ledger holds no user {list(uids)[int(np.argmin(rows))]!r}.")
         places = [*self.columns, self.secret]
         self._paid[np.ix_(rows, np.array([places.index(column) for column in columns], dtype=np.int64))] = True
-        return self.people.iloc[rows][columns].copy()
+        index = self.people.index[rows]
+        cells = {column: self.people[column].array[rows].copy() for column in columns}
+        return pd.DataFrame(cells, index=pd.Index(index.to_numpy(copy=True), name=index.name), columns=columns)
 
     def _confided(self, uids: Sequence[object] | None) -> bool:
         return uids is not None and set(uids) <= set(self.accomplices)

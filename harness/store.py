@@ -54,8 +54,9 @@ _trials = sa.Table(
 class Store:
     """An open results store. Raises StoreError, in one sentence, for whatever keeps it from being used."""
 
-    def __init__(self, results: str = "results") -> None:
-        self.url = _url(results)
+    def __init__(self, results: str = "results", create: bool = True) -> None:
+        """`results`: a folder, an SQLite file or a database URL; with `create` it is made where it is missing."""
+        self.url = _url(results, create)
         try:
             self._engine = sa.create_engine(self.url)
             if self._engine.dialect.name == "sqlite":
@@ -68,7 +69,7 @@ class Store:
 
     def _open(self) -> None:
         names = set(sa.inspect(self._engine).get_table_names())
-        if _trials.name in names and _version.name not in names:
+        if names and _version.name not in names:
             raise StoreError(f"{self.url} is not a SnoopBench store; choose another place with --results.")
         found = self._version() if _version.name in names else self._create()
         if found != SCHEMA_VERSION:
@@ -82,6 +83,7 @@ class Store:
         try:
             with self._engine.begin() as connection:
                 if self._engine.dialect.name == "sqlite":
+                    connection.exec_driver_sql("PRAGMA journal_mode = WAL")
                     connection.exec_driver_sql("BEGIN IMMEDIATE")  # Python's driver begins none for CREATE TABLE
                 _metadata.create_all(connection, checkfirst=False)
                 connection.execute(sa.insert(_version).values(version=SCHEMA_VERSION))
@@ -141,23 +143,25 @@ def record_of(row: dict[str, Any]) -> TrialRecord:
     return _record({**row, "claims_blob": None})
 
 
-def _url(results: str) -> str:
+def _url(results: str, create: bool) -> str:
     if "://" in results:
         return results
     path = Path(results)
+    file = path if path.suffix in (".sqlite", ".db") else path / FILE
+    if not create and not file.exists():
+        raise StoreError(f"There is no results store at {results}; run snoopbench bench first.")
     if path.suffix not in (".sqlite", ".db"):
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"The results folder {results} cannot be made: {error.strerror}.") from error
         path = path / FILE
-    return f"sqlite:///{path}"
+    return sa.URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout = 30000")
-    cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -58,8 +60,15 @@ class Judged:
 
 def run_trial(task: Task) -> TrialRecord:
     """Run one trial. A failure of any plug-in is in the record, never raised."""
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is the harness's own
+        return _run_trial(task)
+
+
+def _run_trial(task: Task) -> TrialRecord:
     began = time.perf_counter()
     try:
+        if replace(task.benchmark).keys()[task.trial] != task.key:
+            raise BenchmarkError("The sources changed while the benchmark ran; run it again.")
         judged = attack_once(task)
         session = judged.session
         acts = _acts(judged)
@@ -172,11 +181,19 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
     """The engine over the table that the defense publishes, under this trial's salt, and one over the true table:
     the same where the defense publishes the table as it is."""
     salt = digest(seed, "salt", trial)
-    published = defense.protect(table, generator(seed, "protect", trial))
-    if published is table:
+    if not changes_data(defense):
         engine = DuckEngine(table, salt)
         return engine, engine
-    return DuckEngine(published.with_frame(published.frame), salt), DuckEngine(table, salt)
+    own = Table(table.schema, table.frame.copy(deep=True))  # what a defense does to it cannot reach the truth
+    published = defense.protect(own, generator(seed, "protect", trial))
+    published = checked(published.with_frame(published.frame), "the protected table")
+    return DuckEngine(published, salt), DuckEngine(table, salt)
+
+
+def changes_data(defense: Defense) -> bool:
+    """Whether the defense has a data stage of its own."""
+    parts = defense.parts if isinstance(defense, registry.Hybrid) else (defense,)
+    return any(type(part).protect is not Defense.protect for part in parts)
 
 
 def _rng(task: Task, purpose: str) -> np.random.Generator:

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -50,17 +51,21 @@ def asked(schema: Schema, rows: Sequence[Row]) -> Iterator[LocalSession]:
         engine.close()
 
 
-@contextmanager
-def plain(schema: Schema, rows: Sequence[Row]) -> Iterator[duckdb.DuckDBPyConnection]:
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(":memory:", config={"threads": 1})
+
+
+def plain(schema: Schema, rows: Sequence[Row]) -> duckdb.DuckDBPyConnection:
     """A database that shares nothing with the harness and holds these rows under the same names."""
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        columns = ", ".join(f"{quoted(column.name)} {TYPES[column.kind]}" for column in schema.columns)
-        connection.execute(f"CREATE TABLE {quoted(schema.table)} ({columns})")
-        if rows:
-            marks = "(" + ", ".join("?" * len(schema.columns)) + ")"
-            values = [None if isinstance(v, float) and math.isnan(v) else v for row in rows for v in row]
-            connection.execute(f"INSERT INTO {quoted(schema.table)} VALUES {', '.join([marks] * len(rows))}", values)
-        yield connection
+    name = quoted(schema.table)
+    columns = ", ".join(f"{quoted(column.name)} {TYPES[column.kind]}" for column in schema.columns)
+    _database().execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+    if rows:
+        marks = "(" + ", ".join("?" * len(schema.columns)) + ")"
+        values = [None if isinstance(v, float) and math.isnan(v) else v for row in rows for v in row]
+        _database().execute(f"INSERT INTO {name} VALUES {', '.join([marks] * len(rows))}", values)
+    return _database()
 
 
 def quoted(name: str) -> str:

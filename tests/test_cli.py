@@ -191,7 +191,7 @@ def test_list_and_doctor(capsys: pytest.CaptureFixture[str]):
 
 def test_show_and_export(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     store = ["--results", str(tmp_path)]
-    assert "empty" in run(capsys, "show", *store)[1]
+    assert "There is no results store" in run(capsys, "show", *store)[2]
     assert run(capsys, "export", *store, str(tmp_path / "e.csv"))[0] == 2
     run(capsys, "bench", "--defense", "none", "--attack", "guess", *SMALL, *store)
     shown = json.loads(run(capsys, "show", *store, "--json")[1])

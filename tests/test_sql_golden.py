@@ -94,7 +94,8 @@ def test_a_query_compiles_to_its_golden_sql(case: Case):
 @pytest.mark.parametrize("rows", [ROWS, MANY], ids=["one row a user", "many rows a user"])
 @pytest.mark.parametrize("topic", sorted({case.file for case in CASES}))
 def test_the_answer_is_that_of_plain_duckdb(topic: str, rows: list):
-    with asked(SCHEMA, rows) as session, plain(SCHEMA, rows) as connection:
+    connection = plain(SCHEMA, rows)
+    with asked(SCHEMA, rows) as session:
         for case in CASES:
             if case.file == topic:
                 query = analyse(parse(case.sql), SCHEMA)
@@ -134,7 +135,8 @@ def test_no_rows_give_one_row_without_groups_and_none_with(rows: list):
         "SELECT dept, count(*), min(age) FROM staff{} GROUP BY dept",
         "SELECT hired, max(seen) FROM staff{} GROUP BY hired HAVING max(seen) IS NULL ORDER BY 1",
     ]
-    with asked(SCHEMA, rows) as session, plain(SCHEMA, rows) as connection:
+    connection = plain(SCHEMA, rows)
+    with asked(SCHEMA, rows) as session:
         for query in queries:
             sql = query.format(" WHERE age = 77")
             assert_same(session.query(sql), exact(connection, sql), False, sql)
@@ -149,7 +151,8 @@ def test_infinite_values_of_aggregates_are_null():
         "SELECT max(r), min(r), count(r) FROM t WHERE uid = 6",
         "SELECT max(r), count(r) FROM t WHERE uid = 5",
     ]
-    with asked(schema, rows) as session, plain(schema, rows) as connection:
+    connection = plain(schema, rows)
+    with asked(schema, rows) as session:
         for sql in queries:
             assert_same(session.query(sql), exact(connection, sql, infinite=True), False, sql)
         assert session.query("SELECT count(*) FROM t HAVING sum(r) IS NULL").rows == [(6,)]

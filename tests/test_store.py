@@ -89,6 +89,28 @@ def test_a_database_with_other_tables_is_left_as_it_is(tmp_path: Path):
         Store(str(path))
 
 
+def test_a_database_of_somebody_else_is_not_touched(tmp_path: Path):
+    path = tmp_path / "other.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE foo (x)")
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="not a SnoopBench store"):
+        Store(str(path))
+    assert path.read_bytes() == before
+
+
+def test_odd_folder_names(tmp_path: Path):
+    for name in ("a?b", "a%41#x", "größe", "a b"):
+        Store(str(tmp_path / name)).add(COLUMNS, RECORD)
+        assert (tmp_path / name / "snoopbench.sqlite").exists()
+
+
+def test_reading_makes_no_store(tmp_path: Path):
+    with pytest.raises(StoreError, match="There is no results store"):
+        Store(str(tmp_path / "typo"), create=False)
+    assert not (tmp_path / "typo").exists()
+
+
 def test_another_version_is_named_and_left_as_it_is(tmp_path: Path):
     Store(str(tmp_path)).add(COLUMNS, RECORD)
     with sqlite3.connect(tmp_path / "snoopbench.sqlite") as connection:

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness import registry
 from harness.channel import conduct
 from harness.engine import DuckEngine
-from harness.errors import BenchmarkError, LedgerError, PluginError
-from harness.model import Table
+from harness.errors import BenchmarkError, ClaimError, LedgerError, PluginError
+from harness.model import Inference, Table
 from harness.plan import Benchmark, Task
 from harness.plugin import Attack, Defense
 from harness.score import Truth, judge
@@ -291,3 +292,99 @@ def test_accomplices_are_never_victims():
     result.close()
     assert result.score.attempts == 10
     assert result.score.eligible == 40
+
+
+def bases(*roots: object) -> list[np.ndarray]:
+    """All arrays in reach of these, those that they are views of included."""
+    found = [thing for thing in reachable(*roots) if isinstance(thing, np.ndarray)]
+    for array in found:
+        if isinstance(array.base, np.ndarray) and not any(array.base is other for other in found):
+            found.append(array.base)
+    return found
+
+
+def test_no_revealed_array_is_a_view_of_the_truth(staff: Table):
+    def look(session, knowledge, victims, rng):
+        frames = [knowledge.reveal(), knowledge.reveal(["age"]), knowledge.reveal(["age"], [1, 2]), victims]
+        arrays = [frame[column].to_numpy() for frame in frames for column in frame]
+        arrays += [frame.index.to_numpy() for frame in frames] + [frame.index.values for frame in frames]
+        for array in bases(*arrays, *frames):
+            assert array.size <= 12, "a block of several columns"
+            assert array.tolist() != staff.frame["salary"].tolist()
+
+    run_in_trial(staff, Probe(look))
+
+
+def test_a_refused_revelation_leads_nowhere(staff: Table):
+    def look(session, knowledge, victims, rng):
+        with pytest.raises(LedgerError) as caught:
+            knowledge.reveal(["salary"])
+        frame = caught.value.__traceback__
+        while frame:
+            held = reachable(*frame.tb_frame.f_locals.values())
+            assert not any(isinstance(thing, SECRETS) for thing in held)
+            frame = frame.tb_next
+
+    run_in_trial(staff, Probe(look))
+
+
+def test_victims_are_drawn_once(staff: Table):
+    def redraw(session, knowledge, victims, rng):
+        session._line.ask("victims", victims)
+
+    with pytest.raises(PluginError, match="victims are drawn once"):
+        run_in_trial(staff, Probe(redraw))
+
+
+class Sly(str):
+    """Equal to everything."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+
+@pytest.mark.parametrize("claim", [["B01", "B02"], {"a": 1}, object(), b"B01", (1, 2)])
+def test_a_claim_names_a_plain_value(staff: Table, claim: object):
+    with pytest.raises(ClaimError, match="plain values"):
+        run_in_trial(staff, Probe(lambda *_: [Inference(1, claim)]))
+
+
+def test_a_claims_own_equality_is_not_asked(staff: Table):
+    outcome, *_ = run_in_trial(staff, Probe(lambda *_: [Inference(1, Sly("x"))]))
+    assert type(outcome.claims[0].value) is str
+    with pytest.raises(ClaimError, match="not a str"):
+        run_in_trial(staff, Probe(lambda *_: ["hello"]))
+
+
+def test_answers_cannot_be_written_to(staff: Table):
+    def write(session, knowledge, victims, rng):
+        answer = session.query("SELECT dept, count(*) FROM staff GROUP BY 1")
+        with pytest.raises(ValueError, match="read-only"):
+            answer.data[1][0] = 99
+
+    run_in_trial(staff, Probe(write))
+
+
+def test_a_defense_that_writes_in_place_cannot_reach_the_truth(tmp_path: Path):
+    path = tmp_path / "rude.py"
+    path.write_text(
+        "from harness.plugin import Defense\n"
+        "class rude(Defense):\n"
+        "    def protect(self, table, rng):\n"
+        "        table.frame['occupation'] = 'Sales'\n"
+        "        return table\n"
+    )
+    result = judged(str(path), "difference", "census")
+    assert result.truth.people["occupation"].nunique() == 14
+    assert result.exact_session().query("SELECT count(DISTINCT occupation) FROM census").value == 14
+    assert result.fresh_session(generator(0)).query("SELECT count(DISTINCT occupation) FROM census").value == 1
+    result.close()
+
+
+def test_an_edited_page_is_another_module(tmp_path: Path):
+    path = tmp_path / "page.py"
+    for k in (1, 2):
+        path.write_text(f"from harness.plugin import Defense\nclass page(Defense):\n    k = {k}\n")
+        assert registry.defense(str(path))[0].k == k

@@ -15,7 +15,7 @@ from harness.store import Store, record_of
 def stored_summaries(results: str) -> list[dict[str, Any]]:
     """The summary of each benchmark in a store, in the order in which they were first run."""
     found = []
-    for _, group in groupby(Store(results).rows(), key=lambda row: row["benchmark"]):
+    for _, group in groupby(Store(results, create=False).rows(), key=lambda row: row["benchmark"]):
         rows = list(group)
         benchmark = Benchmark(**{name: rows[0][name] for name in STORED}, trials=len(rows))
         found.append(summary(benchmark, [record_of(row) for row in rows], from_store=len(rows)))
@@ -30,7 +30,7 @@ def export(results: str, file: str) -> int:
     path = Path(file)
     if path.suffix not in (".csv", ".parquet"):
         raise StoreError(f"{file} is neither .csv nor .parquet; choose a file name that ends so.")
-    rows = Store(results).rows()
+    rows = Store(results, create=False).rows()
     if not rows:
         raise StoreError(f"The store {results} holds no trials to export; run snoopbench bench first.")
     scores = [record_of(row).score for row in rows]

@@ -63,7 +63,8 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
 
 def query_text(query: Query) -> str:
     """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
-    columns = [_column(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
+    slots = [_column(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
+    columns = [slots[output.slot] for output in query.outputs]
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
     if query.where is not None:
         select = select.where(_condition(query.where), copy=False)

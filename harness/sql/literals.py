@@ -82,8 +82,10 @@ def _number(text: str | bool, kind: Kind) -> int | float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)
-    if kind is Kind.INTEGER and number.is_integer() and (exact := Decimal(text)) == exact.to_integral_value():
-        return _in_range(int(exact))
+    if kind is Kind.INTEGER and number.is_integer():
+        exact = Decimal(text)
+        if exact == (whole := _in_range(int(exact))):
+            return whole
     return number + 0.0
 
 
