@@ -16,8 +16,7 @@ def noisy_counts(buckets: Buckets, noise: Noise, *, flatten: bool = True) -> Flo
     """The answers to a batch of counts, float64 (N, A), NULL as NaN."""
     baseline = noise.draw("noise")
     first, second = (group_size(noise.draw(purpose)) for purpose in ("T1", "T2"))
-    no_rows = buckets.present & (buckets.users == 0)[:, None]
-    values = np.where(no_rows, 0.0, buckets.values)  # summed contributions are NULL there
+    values = buckets.values.copy()
     for slot in range(values.shape[1]):
         shapes = [_shape(plan.query, slot, buckets.one_row_per_user) for plan in buckets.plans]
         shape = np.array(shapes, dtype=object)[buckets.query] if shapes else np.empty(0, dtype=object)
