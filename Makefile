@@ -59,7 +59,7 @@ query: $(stamp) ## Ask one SQL question through a defense
 	  $(call switch,JSON,--json) -- "$$SQL"
 
 test: $(stamp) ## Run the tests (a few minutes)
-	@$(bin)/python -m pytest -q -n auto
+	@$(bin)/python -m pytest -q -n auto --dist worksteal
 
 science: $(stamp) ## Run every table, null test and pair (long)
 	@$(bin)/python -m pytest -q -n auto -m science

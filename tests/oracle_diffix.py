@@ -100,7 +100,7 @@ def _large_enough(database: Database, rows: list[Row]) -> bool:
     users = database.users(rows)
     if len(users) < 2:
         return False
-    draw = _gauss(digest("low-count", key=database.salt, size=16), [_uid_xor(database, rows)])
+    [draw] = _gauss(digest("low-count", key=database.salt, size=16), [[_uid_xor(database, rows)]])
     return len(users) >= 4.0 + 0.5 * draw
 
 
@@ -167,16 +167,19 @@ def _field(value: Any, kind: str) -> Any:
 
 
 def _noise(database: Database, layers: Layers, rows: list[Row], purpose: str) -> float:
+    """One standard normal sample a layer; a dynamic layer's seed also holds the XOR."""
     xor = _uid_xor(database, rows)
     total = 0.0
-    for sort, word in layers:
+    for sort in ("static", "dynamic"):
         key = digest("diffix", sort, purpose, key=database.salt, size=16)
-        total += _gauss(key, [word, xor] if sort == "dynamic" else [word])
+        total += sum(_gauss(key, [[w, xor] if sort == "dynamic" else [w] for s, w in layers if s == sort]))
     return total
 
 
-def _gauss(key: bytes, words: list[int]) -> float:
-    return float(gaussian(mix(key, *(np.array([word], dtype=np.uint64) for word in words)))[0])
+def _gauss(key: bytes, seeds: list[list[int]]) -> list[float]:
+    """One sample a seed, a list of words."""
+    columns = np.array(seeds, dtype=np.uint64).T
+    return gaussian(mix(key, *columns)).tolist() if seeds else []
 
 
 # §5.5.1

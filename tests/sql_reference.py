@@ -41,14 +41,19 @@ def table(schema: Schema, rows: Sequence[Row]) -> Table:
     return Table(schema, pd.DataFrame(series))
 
 
+def session_of(published: Table) -> LocalSession:
+    """A session with the table under `none`."""
+    return LocalSession(published.schema, DuckEngine(published, SALT), none(), np.random.default_rng(0))
+
+
 @contextmanager
 def asked(schema: Schema, rows: Sequence[Row]) -> Iterator[LocalSession]:
     """A session under `none` with these rows."""
-    engine = DuckEngine(table(schema, rows), SALT)
+    session = session_of(table(schema, rows))
     try:
-        yield LocalSession(schema, engine, none(), np.random.default_rng(0))
+        yield session
     finally:
-        engine.close()
+        session._engine.close()
 
 
 @cache

@@ -96,7 +96,7 @@ def questions(database: Database) -> st.SearchStrategy[Question]:
 @st.composite
 def cases(draw: st.DrawFn, one_row: bool) -> tuple[Database, list[Question], Switches]:
     database = draw(databases(one_row))
-    asked = draw(st.lists(questions(database), min_size=4, max_size=6))
+    asked = draw(st.lists(questions(database), min_size=3, max_size=5))
     switches = st.just(Switches()) | st.builds(Switches, st.booleans(), st.booleans(), st.booleans(), st.booleans())
     return database, asked, draw(switches)
 

@@ -197,6 +197,10 @@ def spelled(field: Any) -> str:
 @settings(deadline=None)
 @given(st.lists(fields, max_size=4), st.lists(fields, max_size=4))
 @example([1], [True])
+@example([1], ["1"])
+@example(["ab", "c"], ["a", "bc"])
+@example(["a", "b"], ["asb"])
+@example([("a",), "b"], [("a", "b")])
 @example([0.0], [-0.0])
 def test_equal_digests_mean_equal_fields(one: list[Any], other: list[Any]) -> None:
     joined = [b"".join(map(encode, side)) for side in (one, other)]

@@ -14,11 +14,20 @@ from sqlglot import exp
 from harness.errors import QueryRefused
 from harness.model import Kind, Schema
 from harness.sql.conditions import condition
-from harness.sql.parse import only
+from harness.sql.parse import bare, only
 from harness.sql.query import Aggregate, Function, Operand, Order, Output, Query, Ref, Slot
 
 MAX_OUTPUTS = 64
 
+_CLAUSES: dict[str, type[exp.Expr]] = {
+    "from_": exp.From,
+    "where": exp.Where,
+    "group": exp.Group,
+    "having": exp.Having,
+    "order": exp.Order,
+    "limit": exp.Limit,
+    "offset": exp.Offset,
+}
 _FUNCTIONS: dict[type[exp.Expr], Function] = {
     exp.Count: "count",
     exp.Sum: "sum",
@@ -32,7 +41,10 @@ def analyse(tree: exp.Expr, schema: Schema) -> Query:
     """The Query that `tree` means on the table of `schema`. Raises QueryRefused with the rule that it breaks."""
     if not isinstance(tree, exp.Select):
         raise QueryRefused("not-a-select", "Only one plain SELECT statement is answered.")
-    only(tree, "expressions", "from_", "where", "group", "having", "order", "limit", "offset")
+    only(tree, "expressions", *_CLAUSES)
+    for name, kind in _CLAUSES.items():
+        if type(tree.args.get(name)) not in (kind, type(None)):
+            raise QueryRefused("not-supported", f"This {name.rstrip('_').upper()} is not answered.")
     return _Analysis(tree, schema).query()
 
 
@@ -104,8 +116,8 @@ class _Analysis:
         else:
             only(group, "expressions", "all")
             nodes, every = group.expressions, group.args.get("all")
-            if every is False or (every and nodes):
-                raise QueryRefused("not-supported", "GROUP BY takes columns or ALL, nothing before or beside them.")
+            if every is False or bool(every) == bool(nodes):
+                raise QueryRefused("not-supported", "GROUP BY takes columns, or ALL and nothing else.")
             if every:
                 self.keys = list(dict.fromkeys(item for _, item in self.outputs if isinstance(item, Ref)))
         for node in nodes:
@@ -179,8 +191,7 @@ class _Analysis:
             if len(inner.expressions) != 1:
                 raise QueryRefused("not-supported", f"{function}(DISTINCT …) takes one column.")
             inner = inner.expressions[0]
-        while isinstance(inner, exp.Paren):
-            inner = inner.this
+        inner = bare(inner) if inner else inner
         if not isinstance(inner, exp.Column):
             raise QueryRefused("not-supported", f"{function} takes one plain column.")
         column = self.column(inner)
@@ -193,7 +204,7 @@ class _Analysis:
 
     def column(self, node: exp.Column) -> Ref:
         only(node, "this", "table")
-        if not isinstance(node.this, exp.Identifier):
+        if type(node) is not exp.Column or not isinstance(node.this, exp.Identifier):
             raise QueryRefused("not-supported", "Name the columns; * stands only in count(*).")
         if node.table and node.table.lower() != self.alias.lower():
             raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")

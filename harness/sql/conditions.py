@@ -9,7 +9,7 @@ from sqlglot import exp
 from harness.errors import QueryRefused
 from harness.model import Kind
 from harness.sql.literals import coerce
-from harness.sql.parse import only
+from harness.sql.parse import bare, only
 from harness.sql.query import (
     And,
     Between,
@@ -80,9 +80,7 @@ def _joined(node: exp.And | exp.Or, resolve: Resolve) -> Condition:
     parts: list[exp.Expr] = []
     stack: list[exp.Expr] = [node]
     while stack:
-        top = stack.pop()
-        while isinstance(top, exp.Paren):
-            top = top.this
+        top = bare(stack.pop())
         if type(top) is type(node):
             stack += [top.args["expression"], top.args["this"]]
         else:
@@ -108,7 +106,7 @@ def _negated(inner: Condition) -> Condition:
 
 
 def _comparison(left: exp.Expr, op: Operator, right: exp.Expr, resolve: Resolve) -> Condition:
-    left, right = left.unnest(), right.unnest()
+    left, right = bare(left), bare(right)
     on, other = resolve(left), resolve(right)
     if on is None and other is not None:
         left, right, on, other, op = right, left, other, None, _FLIPPED[op]
@@ -157,7 +155,7 @@ def _ends_escaped(pattern: str, mark: str) -> bool:
 
 
 def _operand(node: exp.Expr, resolve: Resolve) -> tuple[Operand, str]:
-    node = node.unnest()
+    node = bare(node)
     if (on := resolve(node)) is None:
         raise QueryRefused("condition", "A condition is about a plain column.")
     return on, _name(node)

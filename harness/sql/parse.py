@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from harness.errors import QueryRefused
 
 MAX_CHARACTERS = 262_144
+MAX_TOKENS = 65_536
 MAX_DEPTH = 32
 
 
@@ -49,6 +50,8 @@ def parse(text: str) -> exp.Expr:
         raise QueryRefused("syntax", "The query holds a control character; write it as plain text.")
     try:
         tokens = _statement(_dialect.tokenize(text))
+        if len(tokens) > MAX_TOKENS:
+            raise QueryRefused("too-long", f"The query has {len(tokens):,} words; at most {MAX_TOKENS:,} are read.")
         _check_depth([token.token_type for token in tokens])
         _check_words(tokens)
         tree = _dialect.parser().parse(tokens, text)[0]
@@ -67,6 +70,13 @@ def only(node: exp.Expr, *allowed: str) -> None:
     for name, value in node.args.items():
         if name not in allowed and value not in (None, False, []):
             raise _not_supported(f"{name.rstrip('_')} in {node.key}".replace("_", " "))
+
+
+def bare(node: exp.Expr) -> exp.Expr:
+    """The node without the parentheses around it."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
 
 
 def _statement(tokens: list[Token]) -> list[Token]:
