@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -62,11 +64,11 @@ class DuckEngine:
             raise BenchmarkError(f"The column name {clash.pop()} is reserved; rename the column.")
         columns = ", ".join(f"{_loaded(column)} AS {_quote(column.name)}" for column in schema.columns)
         uid = _canonical_uid(schema.column(schema.uid))
-        secret = self.salt.hex()
+        salt = self.salt.hex()
         self._connection.register("loaded", table.frame)
         self._connection.execute(
             f"CREATE TABLE {_quote(schema.table)} AS SELECT *, "
-            f"md5_number_lower(concat('{secret}', {uid})) AS {_quote(UID_HASH)}, "
+            f"md5_number_lower(concat('{salt}', {uid})) AS {_quote(UID_HASH)}, "
             f"row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
         )
         self._connection.unregister("loaded")
@@ -83,9 +85,12 @@ class DuckEngine:
         self.unique_uid = bool(row[0] == row[2])
 
     def _lock(self) -> None:
+        # Inside its temporary directory DuckDB reads and writes files whatever else is forbidden, so this one is
+        # nobody else's; DuckDB makes it when it must spill, and removes it.
+        spill = Path(tempfile.gettempdir(), f"snoopbench-{secrets.token_hex(16)}")
         for setting in (
             "python_enable_replacements = false",
-            f"temp_directory = '{_quoted_text(tempfile.gettempdir())}'",
+            f"temp_directory = '{_quoted_text(str(spill))}'",
             "autoinstall_known_extensions = false",
             "autoload_known_extensions = false",
             "allow_community_extensions = false",
