@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Column, Kind, Table
 from harness.sql.compile import ROW_NUMBER, UID_HASH, compile_plan
-from harness.sql.plan import Buckets, Plan
+from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, Plan
 
 CACHED_BUCKETS = 2_000_000
 
@@ -165,8 +165,7 @@ class _Batch:
             one_row_per_user=engine.unique_uid,
             salt=engine.salt,
             floated={name: column[take] for name, column in self._floated.items()},
-            contributors=self._numbers("m", aggregates)[take].astype(np.int64) if top else None,
-            top=self._top(aggregates, top)[take] if top else None,
+            contributions=self._contributions(aggregates, top, take),
         )
 
     def _gather(self, name: str, fill: Any, dtype: Any) -> Array:
@@ -191,7 +190,7 @@ class _Batch:
         return np.concatenate(pieces)
 
     def _numbers(self, prefix: str, slots: int) -> NDArray[np.float64]:
-        fill = np.nan if prefix == "a" else 0.0
+        fill = np.nan if prefix == "a" else 0.0  # the sum of no contributions
         columns = [self._gather(f"{prefix}{i}", fill, np.float64) for i in range(slots)]
         return np.stack(columns, axis=1) if columns else np.empty((int(self.sizes.sum()), 0))
 
@@ -199,16 +198,23 @@ class _Batch:
         counts = np.array([len(plan.query.aggregates) for plan in self.owners], dtype=np.int64)
         return np.arange(slots)[None, :] < counts.repeat(self.sizes)[:, None]
 
-    def _top(self, slots: int, width: int) -> NDArray[np.float64]:
+    def _contributions(self, slots: int, width: int, take: NDArray[np.int64]) -> Contributions | None:
+        if not any(name[1:2] == "t" for part in self.parts for name in part.columns):
+            return None
+        users, total = (
+            np.stack([self._numbers(f"{side}{what}", slots)[take] for side in (HIGH, LOW, ROWS)]) for what in "ns"
+        )
+        top = np.stack([self._tops(f"{side}t", slots, width)[take] for side in (HIGH, LOW, ROWS)])
+        return Contributions(total=total, users=users.astype(np.int64), top=top)
+
+    def _tops(self, prefix: str, slots: int, width: int) -> NDArray[np.float64]:
         pieces = []
         for part in self.parts:
             piece = np.zeros((part.rows, slots, width))
             for i in range(slots):
-                if (lists := part.columns.get(f"t{i}")) is not None and part.rows:
-                    known = [entry for entry in _objects(lists) if entry is not None]
-                    if known:
-                        matrix = np.array(known, dtype=float)
-                        piece[: len(known), i, : matrix.shape[1]] = matrix
+                if (lists := part.columns.get(f"{prefix}{i}")) is not None and part.rows:
+                    known = np.stack(np.ma.getdata(lists).tolist())
+                    piece[:, i, : known.shape[1]] = known
             pieces.append(piece)
         return np.concatenate(pieces) if pieces else np.zeros((0, slots, width))
 

@@ -17,6 +17,7 @@ from harness.errors import BenchmarkError, EngineError
 from harness.model import Column, Kind, Refused, Schema, Table
 from harness.session import LocalSession
 from harness.sql import Plan, analyse, parse
+from harness.sql.plan import HIGH, LOW, ROWS
 from tests.conftest import SCHEMA
 from tests.sql_reference import session_of
 
@@ -108,7 +109,12 @@ def test_a_uid_is_hashed_with_its_kind():
 
 def test_extras_that_no_one_asked_for_are_not_there(engine: DuckEngine):
     buckets = engine.run([plan("SELECT count(*) FROM staff")])
-    assert (buckets.users.tolist(), buckets.uid_xor.tolist(), buckets.floated, buckets.top) == ([0], [0], {}, None)
+    assert (buckets.users.tolist(), buckets.uid_xor.tolist(), buckets.floated, buckets.contributions) == (
+        [0],
+        [0],
+        {},
+        None,
+    )
     assert buckets.table_users == 12
 
 
@@ -132,9 +138,41 @@ def test_largest_contributions_of_single_users(staff: Table):
             plan("SELECT count(*), count(DISTINCT uid) FROM staff WHERE age = 99", top=2),
         ]
     )
-    assert buckets.top[:, 0].tolist() == [[4, 3, 3, 1], [2, 1, 1, 1], [0, 0, 0, 0]]
-    assert buckets.contributors[:, 0].tolist() == [6, 6, 0]
+    known = buckets.contributions
+    assert known.top[HIGH, :, 0].tolist() == [[4, 3, 3, 1], [2, 1, 1, 1], [0, 0, 0, 0]]
+    assert known.users[HIGH, :, 0].tolist() == [6, 6, 0]
+    assert known.total[HIGH, :, 0].tolist() == [13, 7, 0]
     assert buckets.values[:, 0].tolist() == [13, 7, 0]
+
+
+def test_contributions_to_sums_and_extremes():
+    """Users 1 … 4 with one row or several: sums 5, −3, 0 and NULL; extremes 7/−2, −1/−2, 0/0."""
+    schema = Schema("t", (Column("uid", Kind.INTEGER), Column("x", Kind.REAL)), "uid")
+    sql = "SELECT sum(x), avg(x), max(x), min(x) FROM t"
+    many = pd.DataFrame({"uid": [1, 1, 2, 2, 3, 4, 4], "x": [7.0, -2, -1, -2, 0, np.nan, np.nan]})
+    single = pd.DataFrame({"uid": [1, 2, 3, 4], "x": [5.0, -3, 0, np.nan]})
+    expected = {
+        (HIGH, 0): ([5, 0, 0], 2, 5),
+        (LOW, 0): ([3, 0, 0], 2, 3),
+        (ROWS, 1): ([2, 2, 1], 3, 5),
+        (HIGH, 2): ([7, 0, -1], 3, 6),
+        (LOW, 3): ([-2, -2, 0], 3, -4),
+    }
+    for frame in (many, single):
+        plan = Plan(analyse(parse(sql), schema), top=3)
+        buckets = DuckEngine(Table(schema, frame), SALT).run([plan])
+        known = buckets.contributions
+        assert buckets.values[0].tolist() == ([2, 0.4, 7, -2] if frame is many else [2, 2 / 3, 5, -3])
+        for (side, slot), (top, users, total) in expected.items():
+            if frame is single:
+                top, users, total = {
+                    (ROWS, 1): ([0, 0, 0], 3, 0),
+                    (HIGH, 2): ([5, 0, -3], 3, 2),
+                    (LOW, 3): ([-3, 0, 5], 3, 2),
+                }.get((side, slot), (top, users, total))
+            found = (known.top[side, 0, slot], known.users[side, 0, slot], known.total[side, 0, slot])
+            assert (found[0].tolist(), *found[1:]) == (top, users, total), (side, slot)
+        assert known.top[:, 0, 1].tolist()[:2] == known.top[:, 0, 0].tolist()[:2]
 
 
 def test_a_batch_gives_each_plan_its_own_buckets_in_order(engine: DuckEngine):

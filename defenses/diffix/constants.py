@@ -8,3 +8,5 @@ THRESHOLD_FLOOR = 2  # users in groups 1 and 2 of an aggregate (§5.4)
 THRESHOLD_MEAN = 4.0
 THRESHOLD_SD = 0.5  # of the summed layers' unit noise
 THRESHOLD_DEVIATIONS = 8.0  # beyond so many standard deviations the largest contributions are not fetched
+
+EXTREME_NOISE = 1 / 8  # of N_b times the standard deviation of the averaged values (§5.5.2)

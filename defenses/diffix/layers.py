@@ -12,12 +12,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from defenses.diffix.conditions import Range, conditions_of
 from defenses.keyed import key_words, stored, value_field
 from harness.seeds import Field, Words, digest, gaussian, mix, seed64
 from harness.sql import Buckets, Query
-from harness.sql.query import Compare, In, Ref
+from harness.sql.query import Compare, In, IsNull, Not, Ref
 
-EQUAL, UNEQUAL, IN, ELEMENT, NONE = "=", "<>", "in", "in-element", "none"
+EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
+    "=",
+    "<>",
+    "in",
+    "in-element",
+    "range",
+    "null",
+    "not-null",
+    "none",
+)
 
 
 @dataclass(frozen=True)
@@ -33,10 +43,16 @@ class Layer:
 
 
 def layers_of(query: Query) -> tuple[Layer, ...]:
-    """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.6, §6.9, §6.10)."""
+    """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.7, §6.9, §6.10)."""
     layers: list[Layer] = []
-    for condition in query.conjuncts:
+    for condition in conditions_of(query):
         match condition:
+            case Range(column, low, high):
+                layers += _pair(RANGE, column, (value_field(low), value_field(high)))
+            case IsNull(Ref() as column):
+                layers += _pair(NULL, column, ())
+            case Not(IsNull(Ref() as column)):
+                layers += _pair(KNOWN, column, ())
             case Compare(Ref() as column, "=", value):
                 layers += _pair(EQUAL, column, equality(value_field(value)))
             case Compare(Ref() as column, "<>", value):

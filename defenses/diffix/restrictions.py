@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from harness.model import Refused
-from harness.sql.query import Aggregate, Compare, Condition, In, Or, Query, Ref, walk
+from collections import Counter
+
+from defenses.diffix.conditions import Range, Stated, conditions_of
+from harness.model import Kind, Refused
+from harness.sql.query import Aggregate, Compare, In, IsNull, Not, Or, Query, Ref, walk
 
 
 def refusal(query: Query) -> Refused | None:
@@ -13,32 +16,43 @@ def refusal(query: Query) -> Refused | None:
     for aggregate in query.aggregates:
         if (refused := _aggregate(aggregate, query.uid)) is not None:
             return refused
-    for condition in query.conjuncts:
+    conditions = conditions_of(query)
+    for condition in conditions:
         if (refused := _condition(condition)) is not None:
             return refused
+    ranges = Counter(condition.column for condition in conditions if isinstance(condition, Range))
+    if several := [column.name for column, number in ranges.items() if number > 1]:
+        return Refused("diffix-range", f"Diffix answers one range of a column; there are several of {several[0]}.")
     return None
 
 
 def _aggregate(aggregate: Aggregate, uid: str) -> Refused | None:
     column = aggregate.on.name if aggregate.on else "*"
-    if aggregate.function != "count" or (aggregate.distinct and column != uid):
-        asked = f"{aggregate.function}({'DISTINCT ' if aggregate.distinct else ''}{column})"
-        return Refused(
-            "diffix-aggregate", f"Diffix answers count(*), count(column) and count(DISTINCT {uid}), not {asked}."
-        )
+    if aggregate.distinct and (aggregate.function != "count" or column != uid):
+        asked = f"{aggregate.function}(DISTINCT {column})"
+        return Refused("diffix-aggregate", f"Diffix answers count(DISTINCT {uid}), not {asked}.")
     return None
 
 
-def _condition(condition: Condition) -> Refused | None:
+def _condition(condition: Stated) -> Refused | None:
+    if isinstance(condition, Range):
+        if condition.column.kind in (Kind.TEXT, Kind.BOOLEAN):
+            kind = condition.column.kind
+            return Refused("diffix-range", f"Diffix answers ranges of numbers, dates and times, not of {kind}.")
+        return None
     if any(isinstance(part, Or) for part in walk(condition)):
         return Refused("diffix-or", "Diffix does not answer OR; IN (…) lists alternatives of one column.")
     match condition:
         case Compare(op="=" | "<>", value=value) if not isinstance(value, Ref):
             return None
-        case In():
+        case In() | IsNull(Ref()) | Not(IsNull(Ref())):
             return None
         case Compare(op="=" | "<>"):
             return Refused("diffix-columns", "Diffix compares a column with a constant, not with another column.")
-        case Compare():
-            return Refused("diffix-inequality", "Diffix does not answer a single inequality.")
-    return Refused("diffix-condition", "Diffix joins conditions of the forms =, <>, IN and NOT IN by AND.")
+        case Compare(on, op):
+            name = on.name if isinstance(on, Ref) else "x"
+            return Refused(
+                "diffix-inequality",
+                f"Diffix does not answer {op} alone; give both ends of a range: {name} >= a AND {name} < b.",
+            )
+    return Refused("diffix-condition", "Diffix joins by AND the forms =, <>, [NOT] IN, BETWEEN and IS [NOT] NULL.")

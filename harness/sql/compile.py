@@ -2,6 +2,9 @@
 
 one row a user    SELECT k AS k0, count(*) AS a0, count(*) AS users, bit_xor(hash) AS uid_xor FROM t GROUP BY k
 many rows a user  the same over a sub-query that first groups by key and user, where contributions are asked for
+
+Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
+and the sum; 1t0 … of side 1, 2t0 … of side 2.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from datetime import date, datetime
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql.plan import Plan
+from harness.sql.plan import HIGH, LOW, ROWS, Plan
 from harness.sql.query import (
     Aggregate,
     And,
@@ -55,6 +58,9 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
     if plan.uid_xor:
         columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
     columns += [_as(_distinct_values(_column(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
+    for i, aggregate in enumerate(query.aggregates if plan.top else ()):
+        if aggregate.function != "count":  # of the counts all contributions are 1
+            columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
     if query.where is not None:
         select = select.where(_condition(query.where), copy=False)
@@ -72,26 +78,17 @@ def query_text(query: Query) -> str:
 
 
 def _two_levels(plan: Plan, uid: str) -> exp.Select:
-    """Per key and user first, so that single users' contributions to each count are known."""
+    """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
-    if any(a.function != "count" or (a.distinct and a.on and a.on.name != uid) for a in query.aggregates):
-        raise ValueError("contributions are known for count(*), count(column) and count(distinct uid) only")
     inner = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
     inner += [_as(exp.column(uid, quoted=True), "u"), _as(_call("any_value", _quoted(UID_HASH)), "h")]
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
-        if aggregate.on is not None and aggregate.on.name == uid and aggregate.distinct:
-            inner.append(_as(exp.Literal.number(1), f"c{i}"))
-        else:
-            inner.append(_as(_aggregate(aggregate), f"c{i}"))
-        part = _quoted(f"c{i}")
-        positive = exp.Where(this=exp.GT(this=part.copy(), expression=exp.Literal.number(0)))
-        top = _call("max", part.copy(), exp.Literal.number(plan.top))
-        outer += [
-            _as(_call("coalesce", _call("sum", part), exp.Literal.number(0)), f"a{i}"),
-            _as(exp.Filter(this=_count(), expression=positive), f"m{i}"),
-            _as(_call("list_resize", top, exp.Literal.number(plan.top), exp.Literal.number(0)), f"t{i}"),
-        ]
+        part, rows = _quoted(f"c{i}"), _quoted(f"n{i}")
+        inner += [_as(_of_user(aggregate, uid), f"c{i}")]
+        if aggregate.function == "avg":
+            inner += [_as(_count(_measured(aggregate)), f"n{i}")]
+        outer += [_as(_merged(aggregate, part, rows), f"a{i}"), *_sides(i, aggregate, part, rows, plan.top)]
     outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
@@ -102,6 +99,67 @@ def _two_levels(plan: Plan, uid: str) -> exp.Select:
         select = select.where(_condition(query.where), copy=False)
     users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
     return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query)
+
+
+def _of_user(aggregate: Aggregate, uid: str) -> exp.Expr:
+    """One user's contribution."""
+    if aggregate.distinct:
+        if aggregate.function != "count" or aggregate.on is None or aggregate.on.name != uid:
+            raise ValueError("single users' contributions to DISTINCT are known for count(DISTINCT uid) only")
+        return exp.Literal.number(1)
+    if aggregate.function == "avg":
+        return _call("sum", _measured(aggregate))
+    return _aggregate(aggregate)
+
+
+def _merged(aggregate: Aggregate, part: exp.Expr, rows: exp.Expr) -> exp.Expr:
+    """The exact aggregate from the users' contributions."""
+    match aggregate.function:
+        case "count":
+            return _call("coalesce", _call("sum", part), exp.Literal.number(0))
+        case "avg":
+            return exp.Div(this=exp.cast(_call("sum", part), "DOUBLE"), expression=_call("sum", rows))
+    return _call(aggregate.function, part)
+
+
+def _sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, top: int) -> list[exp.Expr]:
+    """The columns of `plan.Contributions` for the i-th aggregate, where `part` is a user's contribution to it, and
+    `rows` to its number of rows (None: 1 each)."""
+    zero = exp.Literal.number(0)
+    match aggregate.function:
+        case "count":
+            return _side(f"{HIGH}%s{i}", part, exp.GT(this=part.copy(), expression=zero), top)
+        case "max":
+            return _side(f"{HIGH}%s{i}", part, _known(part), top)
+        case "min":
+            return _side(f"{LOW}%s{i}", part, _known(part), top, largest=False)
+    high = _side(f"{HIGH}%s{i}", part, exp.GTE(this=part.copy(), expression=zero), top)
+    negative = exp.Neg(this=exp.cast(part.copy(), "DOUBLE"))
+    low = _side(f"{LOW}%s{i}", negative, exp.LTE(this=part.copy(), expression=zero.copy()), top)
+    if aggregate.function == "sum":
+        return high + low
+    if rows is None:
+        return [*high, *low, _as(_count(part.copy()), f"{ROWS}n{i}")]
+    return high + low + _side(f"{ROWS}%s{i}", rows, exp.GT(this=rows.copy(), expression=zero.copy()), top)
+
+
+def _side(name: str, part: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
+    def over(node: exp.Expr) -> exp.Expr:
+        return exp.Filter(this=node, expression=exp.Where(this=takes_part.copy()))
+
+    number = exp.cast(part.copy(), "DOUBLE")
+    extreme = over(_call("max" if largest else "min", number.copy(), exp.Literal.number(top)))
+    padded = _call("coalesce", extreme, exp.Array(expressions=[]))
+    padded = _call("list_resize", padded, exp.Literal.number(top), exp.cast(exp.Literal.number(0), "DOUBLE"))
+    return [
+        _as(padded, name % "t"),
+        _as(over(_count()), name % "n"),
+        _as(over(_call("sum", number)), name % "s"),
+    ]
+
+
+def _known(node: exp.Expr) -> exp.Expr:
+    return exp.Not(this=exp.Is(this=node.copy(), expression=exp.Null()))
 
 
 def _grouped(select: exp.Select, query: Query) -> exp.Select:
@@ -115,13 +173,18 @@ def _grouped(select: exp.Select, query: Query) -> exp.Select:
 def _aggregate(aggregate: Aggregate) -> exp.Expr:
     if aggregate.on is None:
         return _count()
-    column = _column(aggregate.on)
     if aggregate.function == "count":
-        return _count(column, aggregate.distinct)
-    if aggregate.on.kind.is_time:
-        column = _call("epoch_us", exp.cast(column, "TIMESTAMP"))
+        return _count(_column(aggregate.on), aggregate.distinct)
+    column = _measured(aggregate)
     inner = exp.Distinct(expressions=[column]) if aggregate.distinct else column
     return _call(aggregate.function, inner)
+
+
+def _measured(aggregate: Aggregate) -> exp.Expr:
+    """The column of an aggregate as a number: dates and times in microseconds since 1970."""
+    assert aggregate.on is not None
+    column = _column(aggregate.on)
+    return _call("epoch_us", exp.cast(column, "TIMESTAMP")) if aggregate.on.kind.is_time else column
 
 
 def _count(of: exp.Expr | None = None, distinct: bool = False) -> exp.Expr:
@@ -137,8 +200,7 @@ def _xor(column: str, distinct: bool) -> exp.Expr:
 
 def _distinct_values(column: exp.Expr) -> exp.Expr:
     ordered = exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
-    known = exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null()))
-    return exp.Filter(this=_call("list", ordered), expression=exp.Where(this=known))
+    return exp.Filter(this=_call("list", ordered), expression=exp.Where(this=_known(column)))
 
 
 def _condition(condition: Condition) -> exp.Expr:

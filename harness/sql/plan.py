@@ -22,8 +22,8 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
-    `floated` the distinct values of these columns (sorted tuples, without NULL), `top` the so many largest
-    contributions of single users to each count, with the number of contributing users (0: not asked)."""
+    `floated` the distinct values of these columns (sorted tuples, without NULL), `top` the so many most extreme
+    contributions of single users to each aggregate (see `Contributions`; 0: not asked)."""
 
     query: Query
     users: bool = False
@@ -44,6 +44,33 @@ class Plan:
         )
 
 
+HIGH, LOW, ROWS = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What single users contribute to each aggregate: `total` float64 and `users` int64 (3, N, A), `top` float64
+    (3, N, A, T), the most extreme first, zero-padded. Users who contribute NULL only are left out.
+
+    | aggregate | HIGH | LOW | ROWS |
+    |---|---|---|---|
+    | count | rows of a user, if any | | |
+    | sum | sums of a user that are ≥ 0 | sums that are ≤ 0, as magnitudes | |
+    | avg | as sum | as sum | as count |
+    | max | largest value of a user | | |
+    | min | | smallest value of a user | |
+
+    Where every user has one row nothing is fetched for HIGH of a count and ROWS of an avg: all contributions are 1.
+    """
+
+    total: Floats
+    users: NDArray[np.int64]
+    top: Floats
+
+    def keep(self, mask: Bools) -> Contributions:
+        return Contributions(self.total[:, mask], self.users[:, mask], self.top[:, mask])
+
+
 @dataclass(frozen=True)
 class Buckets:
     """The results of a batch: N buckets, K key slots, A aggregate slots.
@@ -53,8 +80,7 @@ class Buckets:
     - `values`: float64 (N, A), NULL as NaN, dates and times as microseconds since 1970; `present`: bool (N, A),
       which slots the bucket's query has
     - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask
-    - `floated`: by column name, object (N,) of tuples; `contributors`: int64 (N, A); `top`: float64 (N, A, T),
-      descending, zero-padded
+    - `floated`: by column name, object (N,) of tuples; `contributions`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
 
@@ -72,8 +98,7 @@ class Buckets:
     one_row_per_user: bool
     salt: bytes = field(repr=False)
     floated: dict[str, Array] = field(default_factory=dict)
-    contributors: NDArray[np.int64] | None = None
-    top: Floats | None = None
+    contributions: Contributions | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -89,8 +114,7 @@ class Buckets:
             users=self.users[mask],
             uid_xor=self.uid_xor[mask],
             floated={name: column[mask] for name, column in self.floated.items()},
-            contributors=None if self.contributors is None else self.contributors[mask],
-            top=None if self.top is None else self.top[mask],
+            contributions=None if self.contributions is None else self.contributions.keep(mask),
         )
 
     def with_values(self, values: Floats) -> Buckets:

@@ -1,0 +1,157 @@
+"""Snapped alignment: the fixed grid of ranges that analysts can ask for (§6.7).
+
+Numbers have widths of 1, 2 and 5 times a power of ten and offsets of half a width; dates and times the blocks of the
+calendar and the clock. Bounds are exact: decimal fractions, or moments. The paper names the grid by examples only; the
+steps of minutes, hours and months are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from functools import partial
+from itertools import count
+from math import ceil, floor
+
+from harness.model import Kind
+from harness.sql.query import Scalar
+
+Bounds = tuple[Scalar, Scalar]
+Block = Callable[[datetime], tuple[datetime, datetime]]  # the block of a unit that a moment lies in
+
+STEPS = (1, 2, 5)
+LARGEST = 2**63
+EXACT = 2**52  # halves are doubles up to here
+
+
+def snapped(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
+    """The smallest aligned range [lo, hi) around [low, high), low < high. Raises OverflowError where its bounds are
+    no values of the column's kind."""
+    if isinstance(low, date) and isinstance(high, date):
+        return _snapped_time(low, high, kind)
+    return _snapped_number(_fraction(low), _fraction(high), kind)
+
+
+def stated(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
+    """[low, high) with bounds in the form that `snapped` gives them, so that equal ranges have equal bounds."""
+    if kind is Kind.INTEGER:
+        return ceil(_fraction(low)), ceil(_fraction(high))
+    if kind is Kind.DATE:
+        return _first_day(low), _first_day(high)
+    return low, high
+
+
+def is_before(low: Scalar, high: Scalar) -> bool:
+    """Whether a bound is smaller than another of the same column."""
+    if isinstance(low, date) and isinstance(high, date):
+        return _moment(low) < _moment(high)
+    return _fraction(low) < _fraction(high)
+
+
+def _fraction(value: Scalar) -> Fraction:
+    """The number as it was written: 0.1 is one tenth."""
+    return Fraction(Decimal(repr(value)))
+
+
+def _snapped_number(low: Fraction, high: Fraction, kind: Kind) -> Bounds:
+    smallest = 1 if kind is Kind.INTEGER else 0
+    for width in _widths(max(high - low, Fraction(smallest))):
+        # Among whole numbers [-0.5, 0.5) and [0, 1) are the same, and so is all that is narrower.
+        offset = width if kind is Kind.INTEGER and width == 1 else width / 2
+        start = floor(low / offset) * offset
+        if high <= start + width:
+            return _bound(start, kind), _bound(start + width, kind)
+    raise AssertionError("some aligned range contains every range")
+
+
+def _widths(least: Fraction) -> Iterator[Fraction]:
+    """1, 2 and 5 times powers of ten from `least` up."""
+    power = len(str(floor(least))) - 1 if least >= 1 else -len(str(floor(1 / least)))
+    for exponent in count(power):
+        for step in STEPS:
+            if (width := step * Fraction(10) ** exponent) >= least:
+                yield width
+
+
+def _bound(value: Fraction, kind: Kind) -> Scalar:
+    if kind is Kind.INTEGER and (value.denominator == 1 or abs(value) > EXACT):
+        if not -LARGEST <= value < LARGEST:
+            raise OverflowError(value)
+        return ceil(value)
+    return float(value) + 0.0
+
+
+def _snapped_time(low: date, high: date, kind: Kind) -> Bounds:
+    start, end = _moment(low), _moment(high)
+    for block in _blocks(kind, start, end):
+        first, last = block(start)
+        if end <= last:
+            return (first.date(), last.date()) if kind is Kind.DATE else (first, last)
+    raise OverflowError(high)
+
+
+def _moment(value: date) -> datetime:
+    return value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+
+
+def _first_day(value: Scalar) -> date:
+    """The first day that begins at `value` or after it."""
+    assert isinstance(value, date)
+    midnight = datetime.min.time()
+    if isinstance(value, datetime):
+        return value.date() if value.time() == midnight else value.date() + timedelta(days=1)
+    return value
+
+
+def _blocks(kind: Kind, start: datetime, end: datetime) -> Iterator[Block]:
+    """The units of the grid, smallest first; years begin where one of them can be long enough."""
+    if kind is not Kind.DATE:
+        for exponent in range(6):
+            for step in STEPS:
+                yield partial(_clock, timedelta(microseconds=step * 10**exponent), timedelta(seconds=1))
+        for unit, whole, steps in (
+            (timedelta(seconds=1), timedelta(minutes=1), (1, 2, 5, 15, 30)),
+            (timedelta(minutes=1), timedelta(hours=1), (1, 2, 5, 15, 30)),
+            (timedelta(hours=1), timedelta(days=1), (1, 2, 6, 12)),
+        ):
+            for step in steps:
+                yield partial(_clock, step * unit, whole)
+    yield partial(_clock, timedelta(days=1), timedelta(days=1))
+    yield _week
+    for months in (1, 2, 3, 6):
+        yield partial(_months, months)
+    for width in _widths(Fraction(1)):
+        if width > 10_000:
+            return
+        yield partial(_years, int(width))
+
+
+def _clock(unit: timedelta, whole: timedelta, moment: datetime) -> tuple[datetime, datetime]:
+    """The block of `unit`, counted from the beginning of the second, minute, hour or day (`whole`)."""
+    midnight = datetime(moment.year, moment.month, moment.day)
+    begin = midnight + (moment - midnight) // whole * whole
+    first = begin + (moment - begin) // unit * unit
+    return first, first + unit
+
+
+def _week(moment: datetime) -> tuple[datetime, datetime]:
+    first = datetime(moment.year, moment.month, moment.day) - timedelta(days=moment.weekday())
+    return first, first + timedelta(days=7)
+
+
+def _months(months: int, moment: datetime) -> tuple[datetime, datetime]:
+    first = (moment.month - 1) // months * months
+    year, month = divmod(first + months, 12)
+    return datetime(moment.year, first + 1, 1), datetime(moment.year + year, month + 1, 1)
+
+
+def _years(years: int, moment: datetime) -> tuple[datetime, datetime]:
+    """Years have half offsets where these are whole: else ranges across the year 2000 had no aligned one around."""
+    offset = years if years % 2 else years // 2
+    first = moment.year // offset * offset
+    try:
+        return datetime(first, 1, 1), datetime(first + years, 1, 1)
+    except ValueError:
+        raise OverflowError(first) from None
