@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from harness import registry
+from harness.engine import DuckEngine
 from harness.errors import BenchmarkError
 from harness.model import Answer, Refused
+from harness.plugin import Defense
 from harness.seeds import generator
-from harness.session import LocalSession
+from harness.session import History, LocalSession
+from harness.sql import Plan, analyse, parse
 from harness.trial import engines, first_table
 
 
 def ask(defense: str, dataset: str, seed: int, sql: str) -> Answer | Refused:
     """The answer of a fresh session: the data, salt and noise of trial 0 under `seed`. Raises UserError."""
+    return _opened(defense, dataset, seed, sql)[0].query(sql)
+
+
+def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | Refused, dict[str, Any] | None]:
+    """The answer of `ask` and how it came about: `sql` as DuckDB gets it, `asked` what the defense wants to know of
+    each bucket, `notices`, and the defense's own `tables`; None where the query is refused. For researchers: it shows
+    what the defense hides, all but the salt."""
+    session, built, engine = _opened(defense, dataset, seed, sql)
+    answer = session.query(sql)
+    if isinstance(answer, Refused):
+        return answer, None
+    plan = built.plan(analyse(parse(sql), session.schema), History())
+    assert isinstance(plan, Plan)
+    asked = {
+        "users": plan.users,
+        "uid_xor": plan.uid_xor,
+        "floated": [ref.name for ref in plan.floated],
+        "top": plan.top,
+    }
+    tables = built.explain(engine.run([plan]))
+    return answer, {"sql": engine.text(plan), "asked": asked, "notices": list(plan.notices), "tables": tables}
+
+
+def _opened(defense: str, dataset: str, seed: int, sql: str) -> tuple[LocalSession, Defense, DuckEngine]:
     if not sql.strip():
         raise BenchmarkError("The query is empty; write one SELECT statement.")
     built, _ = registry.defense(defense)
@@ -20,4 +49,4 @@ def ask(defense: str, dataset: str, seed: int, sql: str) -> Answer | Refused:
     if (reason := built.skip(table.schema)) is not None:
         raise BenchmarkError(f"{defense} cannot protect {dataset}: {reason}.")
     engine, _ = engines(table, built, seed, 0)
-    return LocalSession(table.schema, engine, built, generator(seed, "answer", 0)).query(sql)
+    return LocalSession(table.schema, engine, built, generator(seed, "answer", 0)), built, engine

@@ -150,16 +150,21 @@ def bench(
 @_spec("defense", "defenses", None, "What protects the table.")
 @_spec("dataset", "datasets", "census", "What is asked.")
 @click.option("--seed", default=1, show_default=True, help="Root of the data, the salt and the noise.")
+@click.option("--explain", is_flag=True, help="Show how the answer came about, with what the defense hides.")
 @_json
 @click.argument("sql")
-def query(defense: str, dataset: str, seed: int, as_json: bool, sql: str) -> None:
+def query(defense: str, dataset: str, seed: int, explain: bool, as_json: bool, sql: str) -> None:
     """Ask one SQL question through a defense. The same seed gives the same noise."""
-    from harness.asking import ask
+    from harness import asking
     from harness.model import Refused
 
-    answer = ask(defense, dataset, seed, sql)
+    how: dict[str, Any] | None = None
+    if explain:
+        answer, how = asking.explain(defense, dataset, seed, sql)
+    else:
+        answer = asking.ask(defense, dataset, seed, sql)
     if as_json:
-        _emit(_answer_json(answer))
+        _emit(_answer_json(answer) | ({"explain": how} if explain else {}))
         return
     if isinstance(answer, Refused):
         click.echo(f"Refused ({answer.rule}): {answer.message}")
@@ -169,6 +174,10 @@ def query(defense: str, dataset: str, seed: int, as_json: bool, sql: str) -> Non
     print_rows(answer.columns, answer.rows, console())
     for notice in answer.notices:
         click.echo(notice, err=True)
+    if how is not None:
+        from harness.report.tables import print_explained
+
+        print_explained(how, console())
 
 
 def _answer_json(answer: Any) -> dict[str, Any]:

@@ -104,9 +104,13 @@ class DuckEngine:
         compiled: dict[Plan, str] = {}
         for plan in plans:
             if plan not in compiled:
-                compiled[plan] = compile_plan(plan, self._uid, self.unique_uid)
+                compiled[plan] = self.text(plan)
         batch = _Batch(tuple(plans), [compiled[plan] for plan in plans])
         return batch.buckets({sql: self._result(sql) for sql in batch.distinct}, self)
+
+    def text(self, plan: Plan) -> str:
+        """The SQL that a plan is executed as."""
+        return compile_plan(plan, self._uid, self.unique_uid)
 
     def interrupt(self) -> None:
         """Stop the statement that runs now; its `run` raises EngineError."""

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+Rows = list[dict[str, Any]]
+"""A table for people: one dict a row, the same keys in each."""
+
+
 def param(
     default: Any,
     doc: str,
@@ -130,6 +134,11 @@ class Defense(Plugin):
         """Answer stage, for a whole batch at once: distort values, drop buckets. `rng` is fresh noise of this
         session, `buckets.salt` keys noise that must repeat."""
         return buckets
+
+    def explain(self, buckets: Buckets) -> dict[str, Rows]:
+        """Named tables of what the answer to these buckets is made of: for researchers (`query --explain`). A session
+        never calls it."""
+        return {}
 
     def skip(self, schema: Schema) -> str | None:
         """Why this defense cannot protect such a table, or None."""

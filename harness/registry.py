@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, cast
 from harness import specs
 from harness.errors import ParameterError, UnknownPlugin, UserError
 from harness.model import Schema, Table
-from harness.plugin import Attack, Dataset, Defense, Log, Plugin
+from harness.plugin import Attack, Dataset, Defense, Log, Plugin, Rows
 from harness.sql import Buckets, Plan, Query
 
 KindName = Literal["attacks", "defenses", "datasets"]
@@ -57,6 +57,10 @@ class Hybrid(Defense):
         for part in self.parts:
             buckets = part.answer(buckets, rng)
         return buckets
+
+    def explain(self, buckets: Buckets) -> dict[str, Rows]:
+        """Of the first part that has something to explain: later parts get other buckets than these."""
+        return next((tables for part in self.parts if (tables := part.explain(buckets))), {})
 
     def skip(self, schema: Schema) -> str | None:
         return next((reason for part in self.parts if (reason := part.skip(schema))), None)

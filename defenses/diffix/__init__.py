@@ -10,10 +10,11 @@ import numpy as np
 from defenses.diffix import constants as birch
 from defenses.diffix.aggregates import noisy_values
 from defenses.diffix.conditions import aligned
-from defenses.diffix.layers import Noise, layers_of, seeds_of
+from defenses.diffix.explain import explained
+from defenses.diffix.layers import Noise, Seeds, layers_of, seeds_of
 from defenses.diffix.restrictions import refusal
 from harness.model import Refused
-from harness.plugin import Defense, Log, param
+from harness.plugin import Defense, Log, Rows, param
 from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
 from harness.sql.query import In
@@ -66,11 +67,18 @@ class diffix(Defense):
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:
-            buckets = buckets.keep(self._is_large_enough(buckets))
-        noise = Noise(seeds_of(buckets, static=self.static, dynamic=self.dynamic), buckets)
+            buckets = buckets.keep(buckets.users >= _thresholds(buckets))
+        noise = Noise(self._seeds(buckets), buckets)
         return buckets.with_values(noisy_values(buckets, noise, flatten=self.flatten, rounded=self.round))
 
-    def _is_large_enough(self, buckets: Buckets) -> np.ndarray:
-        draw = gaussian(mix(digest("low-count", key=buckets.salt, size=16), buckets.uid_xor))
-        threshold = birch.LOW_COUNT_MEAN + birch.LOW_COUNT_SD * draw
-        return buckets.users >= np.maximum(threshold, birch.LOW_COUNT_FLOOR)
+    def explain(self, buckets: Buckets) -> dict[str, Rows]:
+        return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count)
+
+    def _seeds(self, buckets: Buckets) -> Seeds:
+        return seeds_of(buckets, static=self.static, dynamic=self.dynamic)
+
+
+def _thresholds(buckets: Buckets) -> np.ndarray:
+    """The least users that a bucket is shown with, float64 (N,) (§5.3)."""
+    draw = gaussian(mix(digest("low-count", key=buckets.salt, size=16), buckets.uid_xor))
+    return np.maximum(birch.LOW_COUNT_MEAN + birch.LOW_COUNT_SD * draw, birch.LOW_COUNT_FLOOR)

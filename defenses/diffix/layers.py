@@ -116,13 +116,17 @@ class Noise:
 
     def draw(self, purpose: str) -> NDArray[np.float64]:
         """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4)."""
+        return np.bincount(self._seeds.bucket, weights=self.samples(purpose), minlength=self._size)
+
+    def samples(self, purpose: str) -> NDArray[np.float64]:
+        """The standard normal sample of each layer, float64 (M,)."""
         seeds = self._seeds
         samples = np.empty(len(seeds.word))
         for sort, rows in (("static", ~seeds.dynamic), ("dynamic", seeds.dynamic)):
             key = digest("diffix", sort, purpose, key=self._salt, size=16)
             words = (seeds.word[rows], self._users[rows]) if sort == "dynamic" else (seeds.word[rows],)
             samples[rows] = gaussian(mix(key, *words))
-        return np.bincount(seeds.bucket, weights=samples, minlength=self._size)
+        return samples
 
 
 def _constant(buckets: Buckets) -> Seeds:

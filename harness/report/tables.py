@@ -98,6 +98,27 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Co
     out.print(table)
 
 
+EXPLAINED = 40  # rows of a table of `query --explain`
+
+
+def print_explained(how: dict[str, Any], out: Console) -> None:
+    """What `query --explain` found, part by part."""
+    out.print(Text("SQL", style="bold"))
+    out.print(Text(how["sql"]), overflow="fold")
+    wanted = ", ".join(name if value is True else f"{name} {value}" for name, value in how["asked"].items() if value)
+    out.print(Text("\nAsked of each bucket", style="bold"), Text(wanted or "nothing"), sep="\n")
+    for name, rows in how["tables"].items():
+        out.print(Text(f"\n{name.capitalize()}", style="bold"))
+        if rows:
+            print_rows(tuple(rows[0]), (tuple(map(_listed, row.values())) for row in rows[:EXPLAINED]), out)
+        if len(rows) > EXPLAINED:
+            out.print(f"{len(rows) - EXPLAINED:,} more rows; --json has them all.")
+
+
+def _listed(value: object) -> object:
+    return ", ".join("–" if part is None else str(part) for part in value) if isinstance(value, list) else value
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in columns:
