@@ -121,19 +121,20 @@ class Workload:
             pieces.append(said.ravel())
         return _joined(pieces)
 
-    def spread(self, of_queries: Iterable[bool]) -> Bools:
-        """A mark of each query, as one of each of its cells."""
-        cells = [len(question.aggregates) * len(place) for question, place in zip(self.questions, self.buckets, strict=True)]
-        return np.repeat(np.array(list(of_queries), dtype=bool), np.array(cells, dtype=np.int64))
+    @property
+    def cells(self) -> list[int]:
+        """The number of cells of each query."""
+        return [len(q.aggregates) * len(place) for q, place in zip(self.questions, self.buckets, strict=True)]
 
 
 def utility(workload: Workload, defended: Session) -> Utility:
     """A defended session's answers to the workload, each query asked once, against the true ones."""
     answers = defended.query_many(workload.sqls)
-    refusals = [isinstance(answer, Refused) for answer in answers]
+    refusals = np.array([isinstance(answer, Refused) for answer in answers], dtype=bool)
     true = ~np.isnan(workload.truth) & (workload.users > 0)
     truth, users = workload.truth[true], workload.users[true]
-    said, refused = workload.beside(answers)[true], workload.spread(refusals)[true]
+    said = workload.beside(answers)[true]
+    refused = np.repeat(refusals, workload.cells)[true]
     with np.errstate(all="ignore"):
         error = np.minimum(np.abs(said - truth) / np.abs(truth), LARGEST)
     error[truth == 0] = np.nan
@@ -154,7 +155,7 @@ def utility(workload: Workload, defended: Session) -> Utility:
         median_relative_error=_quantile(error, 0.5),
         p90_relative_error=_quantile(error, 0.9),
         suppressed=_share(np.isnan(said), ~refused),
-        refused=sum(refusals) / len(refusals) if refusals else None,
+        refused=float(refusals.mean()) if len(refusals) else None,
         cells=len(truth),
         zero_cells=int((truth == 0).sum()),
         by_size=tuple(class_of(low, high) for low, high in SIZES),

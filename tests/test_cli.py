@@ -22,6 +22,14 @@ NUMBER = {"type": ["number", "null"]}
 COUNT = {"type": ["integer", "null"], "minimum": 0}
 SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 INTERVAL = {"oneOf": [{"type": "null"}, {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}]}
+MEAN_COUNT = {"type": ["number", "null"], "minimum": 0}
+UTILITY = {
+    "cells": MEAN_COUNT,
+    "median_relative_error": MEAN_COUNT,
+    "p90_relative_error": MEAN_COUNT,
+    "suppressed": SHARE,
+    "refused": SHARE,
+}
 BENCH_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -38,8 +46,22 @@ BENCH_SCHEMA: dict[str, Any] = {
         "reasons": {"type": ["object", "null"], "additionalProperties": {"type": "integer"}},
         "utility": {
             "type": "object",
-            "properties": {"median_relative_error": NUMBER, "suppressed": SHARE, "refused": SHARE},
-            "required": ["median_relative_error", "suppressed", "refused"],
+            "properties": {
+                **UTILITY,
+                "zero_cells": MEAN_COUNT,
+                "by_size": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"low": {"type": "integer"}, "high": {"type": ["integer", "null"]}, **UTILITY},
+                        "required": ["low", "high", *UTILITY],
+                        "additionalProperties": False,
+                    },
+                    "minItems": 4,
+                    "maxItems": 4,
+                },
+            },
+            "required": [*UTILITY, "zero_cells", "by_size"],
         },
         "seconds": {
             "type": "object",
