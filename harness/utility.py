@@ -65,7 +65,7 @@ def questions(table: Table) -> list[Question]:
         found.append(Question(by, (f"avg({name})", f"sum({name})")))
         found += [Question((), count, condition) for condition in _range(frame[amount.name], amount, *WIDE)]
         found += [Question(by, count, condition) for condition in _range(frame[amount.name], amount, *NARROW)]
-    return found
+    return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)

@@ -224,6 +224,9 @@ def test_show_and_export(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     with open(tmp_path / "trials.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["trial"] for row in rows] == ["0", "1"]
+    assert (rows[0]["p90_relative_error"], rows[0]["utility_suppressed_1_9"]) == ("0.0", "0.0")
+    assert float(rows[0]["utility_cells_100_999"]) > 0
+    assert "utility_by_size" not in rows[0]
     read = duckdb.sql(f"SELECT trial, attempts, kappa_reach FROM '{tmp_path / 'trials.parquet'}' ORDER BY 1").fetchall()
     assert [row[:2] for row in read] == [(0, 5), (1, 5)]
     assert float(rows[1]["kappa_reach"]) == pytest.approx(read[1][2])

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def asks(
     """Keys, aggregates, the aggregates' column, condition, and whether that is a range."""
     every: Callable[[Row], bool] = lambda row: True  # noqa: E731
     grouped = [i for i, c in enumerate(schema.columns) if i and c.kind is not Kind.REAL]
-    pairs = list(zip(grouped[:-1], grouped[1:], strict=True))
+    pairs = list(pairwise(grouped))
     yield [], ["count"], 0, every, False
     for i in grouped:
         yield [i], ["count"], 0, every, False
@@ -196,7 +197,7 @@ def quantile(values: list[float], q: float) -> float | None:
     return low + (place - math.floor(place)) * (values[math.ceil(place)] - low)
 
 
-@settings(max_examples=40)
+@settings(max_examples=10)
 @given(st.lists(ROW, min_size=1, max_size=30))
 def test_a_slow_reference_over_rows_agrees(rows: list[Row]):
     found = asdict(measured(table(ODD, rows), crude()))
@@ -212,10 +213,12 @@ def test_a_slow_reference_over_rows_agrees(rows: list[Row]):
     }
     assert sum(entry["cells"] for entry in found["by_size"]) == found["cells"]
     for mine, reference in zip([found, *found.pop("by_size")], [expected, *expected.pop("by_size")], strict=True):
-        assert mine == pytest.approx(reference, rel=1e-9, abs=1e-12, nan_ok=False)
+        assert mine.keys() == reference.keys()
+        for name, value in reference.items():
+            assert mine[name] == (value if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)), name
 
 
-@settings(max_examples=15)
+@settings(max_examples=3)
 @given(st.lists(ROW, min_size=1, max_size=12))
 def test_answering_all_costs_nothing_and_refusing_all_measures_nothing(rows: list[Row]):
     with opened(table(ODD, rows)) as ask:
@@ -242,9 +245,9 @@ def sized(*sizes: int) -> Table:
 
 def test_sizes_are_users_and_bounds_belong_to_their_class():
     found = measured(sized(1, 9, 10, 99, 100, 999, 1000), Defense())
-    # beside the histogram: the total, avg and sum, the middle half (all of groups 5 and 6), the middle tenth (5 or 6)
-    assert [entry.cells for entry in found.by_size] == [2, 2, 2, 6]
-    assert found.cells == 12
+    # beside the histogram: the total, avg and sum, and one range, as middle half and middle tenth are groups 5 and 6
+    assert [entry.cells for entry in found.by_size] == [2, 2, 2, 5]
+    assert found.cells == 11
 
 
 def test_shares_by_size_add_up_to_those_of_the_whole():
@@ -259,9 +262,9 @@ def test_the_truth_decides_what_a_cell_is():
     """Buckets that only the published table has count nothing; true ones that it lacks are suppressed."""
     true, published = sized(2, 3), sized(2, 3, 4)
     more, fewer = measured(true, Defense(), published), measured(published, Defense(), true)
-    assert more.cells < fewer.cells
+    assert more.cells == measured(true, Defense()).cells
     assert more.suppressed == 0
-    assert fewer.suppressed == pytest.approx(1 / (fewer.cells - 2)) or fewer.suppressed > 0
+    assert fewer.suppressed == pytest.approx(1 / fewer.cells)
 
 
 def test_an_error_is_a_finite_number():
@@ -279,7 +282,7 @@ def test_an_error_is_a_finite_number():
         (((" ", Kind.TEXT),), {" ": [None, None]}, 2),
         ((("n", Kind.INTEGER),), {"n": pd.array([None, None], dtype="Int64")}, 3),
         ((("x", Kind.REAL),), {"x": [math.nan, math.inf]}, 2),
-        ((("x", Kind.REAL),), {"x": [-1e-7, 3e30]}, 4),
+        ((("x", Kind.REAL),), {"x": [-1e-7, 3e30]}, 3),
         ((("seen", Kind.DATETIME),), {"seen": np.array(["2024-01-01T10:00:00.5", "NaT"], "M8[us]")}, 2),
     ],
 )
@@ -331,27 +334,27 @@ class rows(Dataset):
 """
 
 
-@pytest.mark.parametrize(("random", "times"), [(False, 1), (True, 3)])
+@pytest.mark.parametrize(("random", "times"), [(False, 1), (True, 2)])
 def test_true_answers_of_a_fixed_table_are_asked_once_and_change_nothing(
     random: bool, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "rows.py").write_text(PAGE.format(random=random))
     benchmark = Benchmark.of(
-        defense="output-perturbation", attack="guess", dataset=str(tmp_path / "rows.py"), secret=None, trials=3
+        defense="output-perturbation", attack="guess", dataset=str(tmp_path / "rows.py"), secret=None, trials=2
     )
     tasks = [Task(benchmark, t, key) for t, key in enumerate(benchmark.keys())]
     made = []
     of = Workload.of
     monkeypatch.setattr(Workload, "of", lambda *args: made.append(1) or of(*args))
     together = [run_trial(task) for task in tasks]
-    assert [record.error for record in together] == [None] * 3
+    assert [record.error for record in together] == [None] * 2
     assert len(made) == times
     alone = []
     for task in reversed(tasks):
         trial._workloads.clear()
         alone.append(run_trial(task))
     assert [record.utility for record in reversed(alone)] == [record.utility for record in together]
-    assert len({record.utility for record in together}) == 3, "noise differs from trial to trial"
+    assert len({record.utility for record in together}) == 2, "noise differs from trial to trial"
 
 
 def test_numbers_over_trials_are_means_of_those_that_have_one():
