@@ -267,6 +267,17 @@ def test_the_truth_decides_what_a_cell_is():
     assert fewer.suppressed == pytest.approx(1 / fewer.cells)
 
 
+def test_a_bucket_that_is_not_true_is_left_out():
+    true, published = sized(2, 3), sized(2, 3, 4)
+    exact, other = (
+        LocalSession(t.schema, DuckEngine(t, SALT), Defense(), np.random.default_rng(0)) for t in (true, published)
+    )
+    workload = Workload.of(true, exact)
+    histogram = [i for i, question in enumerate(workload.questions) if question.keys]
+    assert histogram == [1]
+    assert workload.truth[1:3].tolist() == workload.beside(other.query_many(workload.sqls))[1:3].tolist() == [4, 6]
+
+
 def test_an_error_is_a_finite_number():
     schema = Schema("t", (Column("u", Kind.INTEGER), Column("x", Kind.REAL)), uid="u")
     true = Table(schema, pd.DataFrame({"u": [1, 2], "x": [5e-324, 5e-324]}))
