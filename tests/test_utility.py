@@ -197,7 +197,7 @@ def quantile(values: list[float], q: float) -> float | None:
     return low + (place - math.floor(place)) * (values[math.ceil(place)] - low)
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(st.lists(ROW, min_size=1, max_size=30))
 def test_a_slow_reference_over_rows_agrees(rows: list[Row]):
     found = asdict(measured(table(ODD, rows), crude()))
@@ -218,7 +218,7 @@ def test_a_slow_reference_over_rows_agrees(rows: list[Row]):
             assert mine[name] == (value if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)), name
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(st.lists(ROW, min_size=1, max_size=12))
 def test_answering_all_costs_nothing_and_refusing_all_measures_nothing(rows: list[Row]):
     with opened(table(ODD, rows)) as ask:
