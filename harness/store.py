@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from harness.errors import StoreError
 from harness.model import Claim, Inference, Linkability, SinglingOut
-from harness.record import SCHEMA_VERSION, TrialRecord, Utility
+from harness.record import SCHEMA_VERSION, SizeClass, TrialRecord, Utility
 from harness.score import TrialScore
 
 FILE = "snoopbench.sqlite"
@@ -44,7 +44,12 @@ _trials = sa.Table(
     sa.Column("refused", sa.Integer),
     sa.Column("reasons", sa.Text),
     sa.Column("acts", sa.Boolean),
-    *(sa.Column(name, sa.Float) for name in ("median_relative_error", "suppressed", "utility_refused")),
+    *(
+        sa.Column(name, sa.Float)
+        for name in ("median_relative_error", "p90_relative_error", "suppressed", "utility_refused")
+    ),
+    *(sa.Column(name, sa.Integer) for name in ("utility_cells", "utility_zero_cells")),
+    sa.Column("utility_by_size", sa.Text),
     sa.Column("seconds", sa.Text),
     sa.Column("claims_blob", sa.LargeBinary),
     sa.Column("stored_at", sa.String(32), nullable=False),
@@ -173,7 +178,6 @@ def _reason(error: SQLAlchemyError) -> str:
 
 def _row(benchmark: Mapping[str, Any], record: TrialRecord) -> dict[str, Any]:
     score = asdict(record.score) if record.score else {}
-    utility = record.utility
     return {
         **benchmark,
         **score,
@@ -185,9 +189,7 @@ def _row(benchmark: Mapping[str, Any], record: TrialRecord) -> dict[str, Any]:
         "refused": record.refused,
         "reasons": json.dumps(record.reasons),
         "acts": record.acts,
-        "median_relative_error": utility.median_relative_error if utility else None,
-        "suppressed": utility.suppressed if utility else None,
-        "utility_refused": utility.refused if utility else None,
+        **(_utility_row(record.utility) if record.utility else {}),
         "seconds": json.dumps(record.seconds),
         "claims_blob": pack(record.claims),
         "stored_at": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -206,9 +208,33 @@ def _record(row: Any) -> TrialRecord:
         refused=row["refused"],
         reasons=json.loads(row["reasons"]),
         acts=row["acts"],
-        utility=Utility(row["median_relative_error"], row["suppressed"], row["utility_refused"]) if done else None,
+        utility=_utility(row) if done else None,
         claims=unpack(row["claims_blob"]) if row["claims_blob"] else (),
         seconds=json.loads(row["seconds"]),
+    )
+
+
+def _utility_row(utility: Utility) -> dict[str, Any]:
+    return {
+        "median_relative_error": utility.median_relative_error,
+        "p90_relative_error": utility.p90_relative_error,
+        "suppressed": utility.suppressed,
+        "utility_refused": utility.refused,
+        "utility_cells": utility.cells,
+        "utility_zero_cells": utility.zero_cells,
+        "utility_by_size": json.dumps([asdict(entry) for entry in utility.by_size]),
+    }
+
+
+def _utility(row: Any) -> Utility:
+    return Utility(
+        median_relative_error=row["median_relative_error"],
+        p90_relative_error=row["p90_relative_error"],
+        suppressed=row["suppressed"],
+        refused=row["utility_refused"],
+        cells=row["utility_cells"],
+        zero_cells=row["utility_zero_cells"],
+        by_size=tuple(SizeClass(**entry) for entry in json.loads(row["utility_by_size"])),
     )
 
 

@@ -22,6 +22,14 @@ NUMBER = {"type": ["number", "null"]}
 COUNT = {"type": ["integer", "null"], "minimum": 0}
 SHARE = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 INTERVAL = {"oneOf": [{"type": "null"}, {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}]}
+MEAN_COUNT = {"type": ["number", "null"], "minimum": 0}
+UTILITY = {
+    "cells": MEAN_COUNT,
+    "median_relative_error": MEAN_COUNT,
+    "p90_relative_error": MEAN_COUNT,
+    "suppressed": SHARE,
+    "refused": SHARE,
+}
 BENCH_SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -38,8 +46,22 @@ BENCH_SCHEMA: dict[str, Any] = {
         "reasons": {"type": ["object", "null"], "additionalProperties": {"type": "integer"}},
         "utility": {
             "type": "object",
-            "properties": {"median_relative_error": NUMBER, "suppressed": SHARE, "refused": SHARE},
-            "required": ["median_relative_error", "suppressed", "refused"],
+            "properties": {
+                **UTILITY,
+                "zero_cells": MEAN_COUNT,
+                "by_size": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "properties": {"low": {"type": "integer"}, "high": {"type": ["integer", "null"]}, **UTILITY},
+                        "required": ["low", "high", *UTILITY],
+                        "additionalProperties": False,
+                    },
+                    "minItems": 4,
+                    "maxItems": 4,
+                },
+            },
+            "required": [*UTILITY, "zero_cells", "by_size"],
         },
         "seconds": {
             "type": "object",
@@ -202,6 +224,9 @@ def test_show_and_export(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     with open(tmp_path / "trials.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["trial"] for row in rows] == ["0", "1"]
+    assert (rows[0]["p90_relative_error"], rows[0]["utility_suppressed_1_9"]) == ("0.0", "0.0")
+    assert float(rows[0]["utility_cells_100_999"]) > 0
+    assert "utility_by_size" not in rows[0]
     read = duckdb.sql(f"SELECT trial, attempts, kappa_reach FROM '{tmp_path / 'trials.parquet'}' ORDER BY 1").fetchall()
     assert [row[:2] for row in read] == [(0, 5), (1, 5)]
     assert float(rows[1]["kappa_reach"]) == pytest.approx(read[1][2])

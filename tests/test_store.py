@@ -14,7 +14,7 @@ import pytest
 from harness.errors import StoreError
 from harness.model import Inference, Linkability, SinglingOut
 from harness.plan import Benchmark
-from harness.record import TrialRecord, Utility
+from harness.record import SCHEMA_VERSION, SIZES, SizeClass, TrialRecord, Utility
 from harness.score import TrialScore
 from harness.store import Store, pack, unpack
 
@@ -27,7 +27,15 @@ RECORD = TrialRecord(
     refused=1,
     reasons={"diffix-or": 1},
     acts=True,
-    utility=Utility(0.1, None, 0.0),
+    utility=Utility(
+        median_relative_error=0.1,
+        p90_relative_error=0.5,
+        suppressed=None,
+        refused=0.0,
+        cells=7,
+        zero_cells=1,
+        by_size=tuple(SizeClass(low, high, 2, 0.1, 0.2, None, 0.25) for low, high in SIZES),
+    ),
     claims=(Inference(1, "a", 0.25), Inference("ü", None)),
     seconds={"attack": 1.5},
 )
@@ -115,7 +123,7 @@ def test_another_version_is_named_and_left_as_it_is(tmp_path: Path):
     Store(str(tmp_path)).add(COLUMNS, RECORD)
     with sqlite3.connect(tmp_path / "snoopbench.sqlite") as connection:
         connection.execute("UPDATE snoopbench_version SET version = 99")
-    with pytest.raises(StoreError, match="store version 99, here 1"):
+    with pytest.raises(StoreError, match=f"store version 99, here {SCHEMA_VERSION}"):
         Store(str(tmp_path))
     with sqlite3.connect(tmp_path / "snoopbench.sqlite") as connection:
         assert connection.execute("SELECT count(*) FROM trials").fetchone() == (1,)

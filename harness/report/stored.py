@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.errors import StoreError
 from harness.plan import STORED, Benchmark
+from harness.record import SIZES, Utility
 from harness.report.summary import summary
 from harness.store import Store, record_of
 
@@ -33,8 +34,11 @@ def export(results: str, file: str) -> int:
     rows = Store(results, create=False).rows()
     if not rows:
         raise StoreError(f"The store {results} holds no trials to export; run snoopbench bench first.")
-    scores = [record_of(row).score for row in rows]
-    frame = pd.DataFrame(rows).assign(
+    records = [record_of(row) for row in rows]
+    scores = [record.score for record in records]
+    by_size = pd.DataFrame([_by_size(record.utility) for record in records], columns=list(_by_size(None)), dtype=float)
+    frame = pd.DataFrame(rows).drop(columns="utility_by_size").join(by_size)
+    frame = frame.assign(
         kappa=pd.Series([score.kappa if score else None for score in scores], dtype=float),
         kappa_reach=pd.Series([score.kappa_reach if score else None for score in scores], dtype=float),
     )
@@ -46,3 +50,13 @@ def export(results: str, file: str) -> int:
     except (OSError, duckdb.Error) as error:
         raise StoreError(f"{file} cannot be written: {error}.") from error
     return len(frame)
+
+
+def _by_size(utility: Utility | None) -> dict[str, float | None]:
+    """Utility by query-set size as flat columns, such as `utility_suppressed_10_99`."""
+    names = ("cells", "median_relative_error", "p90_relative_error", "suppressed", "refused")
+    return {
+        f"utility_{name}_{low}_{high or 'up'}": getattr(utility.by_size[i], name) if utility else None
+        for i, (low, high) in enumerate(SIZES)
+        for name in names
+    }

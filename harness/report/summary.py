@@ -8,7 +8,7 @@ from typing import Any
 
 from harness import registry, stats
 from harness.plan import Benchmark
-from harness.record import TrialRecord
+from harness.record import SIZES, SizeClass, TrialRecord, Utility
 from harness.score import improvement
 
 VERSION = 1
@@ -108,11 +108,24 @@ def _acts(done: Sequence[TrialRecord]) -> bool | None:
     return any(seen) if seen else None
 
 
-def _utility(done: Sequence[TrialRecord]) -> dict[str, float | None]:
-    """Means over the trials."""
+def _utility(done: Sequence[TrialRecord]) -> dict[str, Any]:
+    """Each number is the mean of the trials' values, over the trials that have one."""
     measured = [record.utility for record in done if record.utility is not None]
-    names = ("median_relative_error", "suppressed", "refused")
-    return {name: _mean(getattr(utility, name) for utility in measured) for name in names}
+    shares = ("median_relative_error", "p90_relative_error", "suppressed", "refused")
+
+    def means(entries: Sequence[Utility | SizeClass], *counts: str) -> dict[str, float | None]:
+        return {
+            **{name: _whole(_mean(getattr(entry, name) for entry in entries)) for name in counts},
+            **{name: _mean(getattr(entry, name) for entry in entries) for name in shares},
+        }
+
+    return {
+        **means(measured, "cells", "zero_cells"),
+        "by_size": [
+            {"low": low, "high": high, **means([utility.by_size[i] for utility in measured], "cells")}
+            for i, (low, high) in enumerate(SIZES)
+        ],
+    }
 
 
 def _seconds(done: Sequence[TrialRecord]) -> dict[str, float | None]:

@@ -52,11 +52,26 @@ def _measures(r: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
     yield "claim rate", _share(r["claim_rate"]), f"of {_count(r['attempts'], 'attempt')}"
     yield "queries", _amount(r["queries"]), f"{_amount(r['refused'])} refused{_reasons(r['reasons'])}"
     yield "utility", _share(utility["median_relative_error"]), "median relative error of the workload"
+    yield "", _share(utility["p90_relative_error"]), "its 90th percentile"
     yield "", _share(utility["suppressed"]), "of its cells suppressed"
     yield "", _share(utility["refused"]), "of its queries refused"
+    for entry in utility["by_size"]:
+        yield _users(entry), _share(entry["median_relative_error"]), _details(entry)
     seconds = r["seconds"]
     if seconds["total"] is not None:
         yield "time", f"{seconds['total']:.1f} s", f"of which the attack {seconds['attack']:.1f} s"
+
+
+def _users(entry: dict[str, Any]) -> str:
+    """A class of query-set sizes, as `10–99 users`."""
+    return f"  {entry['low']:,}" + (f"–{entry['high']:,}" if entry["high"] else " or more") + " users"
+
+
+def _details(entry: dict[str, Any]) -> str:
+    if not entry["cells"]:
+        return "no cells"
+    suppressed, refused = _share(entry["suppressed"]), _share(entry["refused"])
+    return f"median of {_amount(entry['cells'])} cells; {suppressed} suppressed, {refused} refused"
 
 
 def _notes(r: dict[str, Any]) -> Iterable[str]:
