@@ -151,10 +151,10 @@ def flattened(
     `flatten` group 1 keeps its values, and nothing is NaN: where group 2 is empty the noise is in proportion to A_all
     alone.
     """
-    sums = np.concatenate([np.zeros((len(total), 1)), np.cumsum(top, axis=1)], axis=1)
     end1, end2 = _ends(top, users, first, second)
     row = np.arange(len(total))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):  # sums beyond the doubles end as NULL
+        sums = np.concatenate([np.zeros((len(total), 1)), np.cumsum(top, axis=1)], axis=1)
         second_average = (sums[row, end2] - sums[row, end1]) / (end2 - end1)
         if flatten:
             total = total - sums[row, end1] + end1 * second_average
@@ -174,8 +174,8 @@ def group_moments(
     place = np.arange(top.shape[1])
     inside = (place >= end1[:, None]) & (place < end2[:, None])
     base = top[np.arange(len(top)), np.minimum(end1, top.shape[1] - 1)]
-    offset = np.where(inside, top - base[:, None], 0.0)  # from one of them, so that equal values have no deviation
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
+        offset = np.where(inside, top - base[:, None], 0.0)  # from one of them, so that equal values have no deviation
         mean = offset.sum(axis=1) / (end2 - end1)
         square = np.where(inside, (offset - mean[:, None]) ** 2, 0.0).sum(axis=1) / (end2 - end1)
     return base + mean, np.sqrt(square)
