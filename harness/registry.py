@@ -82,12 +82,16 @@ def defense(spec: str) -> tuple[Defense, str]:
 
 def attack(spec: str) -> tuple[Attack, str]:
     """The attack that a spec names and its canonical spec. Raises UserError."""
-    return _one(Attack, spec, "attack")  # type: ignore[type-abstract]
+    return _one(Attack, specs.parse_one(spec, "attack"))  # type: ignore[type-abstract]
 
 
 def dataset(spec: str) -> tuple[Dataset, str]:
-    """The dataset that a spec names and its canonical spec. Raises UserError."""
-    return _one(Dataset, spec, "dataset")  # type: ignore[type-abstract]
+    """The dataset that a spec names and its canonical spec; the path of a .csv or .parquet stands for the dataset
+    `file` with that path. Raises UserError."""
+    part = specs.parse_one(spec, "dataset")
+    if part.ref.lower().endswith((".csv", ".parquet")):
+        part = specs.Part("file", (("path", part.ref), *part.params))
+    return _one(Dataset, part)  # type: ignore[type-abstract]
 
 
 def short(kind: KindName, spec: str) -> str:
@@ -133,9 +137,9 @@ def harness_sources() -> str:
     return _digest(set(Path(__file__).parent.rglob("*.py")))
 
 
-def _one(base: type[P], spec: str, what: str) -> tuple[P, str]:
-    plugin, part = _build(base, specs.parse_one(spec, what))
-    return plugin, specs.canonical((part,))
+def _one(base: type[P], part: specs.Part) -> tuple[P, str]:
+    plugin, built = _build(base, part)
+    return plugin, specs.canonical((built,))
 
 
 def _build(base: type[P], part: specs.Part) -> tuple[P, specs.Part]:

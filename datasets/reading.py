@@ -1,0 +1,297 @@
+"""A CSV or Parquet file of anybody's as a frame of the six kinds, without silent loss.
+
+CSV is read by Python's csv module in its strict mode: DuckDB drops the rest of a file behind an unclosed quote, pandas
+fills short rows up. All cells are text until the whole column is known; then it gets the narrowest kind that holds
+every cell exactly:
+
+| cells (NULL apart)                                     | kind                                                       |
+|--------------------------------------------------------|------------------------------------------------------------|
+| whole numbers of 64 bits                               | integer                                                    |
+| numbers, whole ones up to 2^53                         | real                                                       |
+| true, false (any case)                                 | boolean                                                    |
+| 2024-12-31                                             | date                                                       |
+| 2024-12-31 23:59:59.999999, perhaps with T for a space | datetime; in UTC if every cell has a zone (Z or +01:00)    |
+| anything else: 01234, +49, longer integers, a mixture  | text, as it is written                                     |
+
+An empty cell is NULL, and so is NaN or an infinity in a column of numbers. Parquet brings types: DECIMAL becomes real
+(without decimal places integer, or text where 64 bits are too few, as do unsigned and 128-bit integers); TIME, INTERVAL,
+UUID and ENUM become text, timestamps with time zone UTC; nested and binary columns are refused.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from datasets.frames import series
+from harness.errors import DatasetError
+from harness.model import Column, Kind
+from harness.sql.compile import ROW_NUMBER, UID_HASH
+
+DELIMITERS = ",;\t|"
+PROBED = 100  # records looked at to tell the delimiter
+
+_WHOLE = "-?(0|[1-9][0-9]*)"
+_NUMBER = r"-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_NOT_FINITE = "(?i)[+-]?(nan|inf|infinity)"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_CLOCK = r"[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
+_MOMENT = f"{_DAY}({_CLOCK})?"
+_ZONED = f"{_DAY}{_CLOCK}(Z|[+-][0-9]{{2}}(:[0-9]{{2}})?)"
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # no query can hold one
+_AS_TEXT = re.compile(r"VARCHAR|UUID|ENUM\(.*|TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL", re.DOTALL)
+_AS_WHOLE = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(\d+,0\)")
+_AS_REAL = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
+
+
+def read(path: Path, uid: str | None = None) -> tuple[tuple[Column, ...], pd.DataFrame]:
+    """The columns and rows of a .parquet file, or of another one as CSV; a delimiter under which there is a column
+    `uid` is preferred. Raises DatasetError, in one sentence, for what cannot be read exactly."""
+    try:
+        with open(path, "rb") as file:
+            if not file.read(1):
+                raise DatasetError(f"The file {path} is empty.")
+    except OSError as error:
+        raise DatasetError(f"The file {path} cannot be read: {error.strerror}.") from None
+    # Settings in the connection and not in the file: nothing is fetched, nothing but this file is opened.
+    settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    with duckdb.connect(":memory:", config=settings) as connection:
+        return _read_parquet(path, connection) if path.suffix.lower() == ".parquet" else _read_csv(path, uid, connection)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Column names for a message, odd ones in quotes, at most 40."""
+    plain = [name if re.fullmatch(r"\w+( \w+)*", name) else repr(name) for name in names[:40]]
+    return ", ".join(plain) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
+
+
+def _read_csv(path: Path, uid: str | None, connection: duckdb.DuckDBPyConnection) -> tuple[tuple[Column, ...], pd.DataFrame]:
+    lines = io.StringIO(_text(path), newline="")
+    delimiter = _delimiter(lines, uid)
+    records = _records(lines, delimiter, path)
+    names = _checked_names(next(records, []), path)
+    cells = list(zip(*records, strict=True))
+    if not cells:
+        raise DatasetError(f"The file {path} has a header but no rows.")
+    raw = {f"c{i}": np.array([cell or None for cell in column], dtype=object) for i, column in enumerate(cells)}
+    connection.register("cells", pd.DataFrame(raw))
+    connection.execute("CREATE TABLE raw AS SELECT " + ", ".join(f"{c}::VARCHAR AS {c}" for c in raw) + " FROM cells")
+    connection.unregister("cells")
+    found = {name: _from_text(connection, f"c{i}") for i, name in enumerate(names)}
+    return tuple(Column(name, kind) for name, (kind, _) in found.items()), pd.DataFrame(
+        {name: values for name, (_, values) in found.items()}
+    )
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise DatasetError(f"Line {line} of {path} is not UTF-8; save the file in the encoding UTF-8.") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DatasetError(f"Line {line} of {path} holds a NUL character; save the file as CSV in the encoding UTF-8.")
+    return text
+
+
+def _delimiter(lines: io.StringIO, uid: str | None) -> str:
+    """The delimiter under which `uid` is a column, else the one that cuts the first records into equally many cells,
+    else the one that cuts the header into most."""
+
+    def merit(delimiter: str) -> tuple[bool, bool, int]:
+        lines.seek(0)
+        rows = islice(csv.reader(lines, delimiter=delimiter), PROBED)
+        try:
+            probed = [row for row in rows if row]
+        except csv.Error:
+            return False, False, 0
+        header = probed[0] if probed else []
+        return uid in header, len(header) > 1 and len({len(row) for row in probed}) == 1, len(header)
+
+    best = max(DELIMITERS, key=merit)
+    lines.seek(0)
+    return best
+
+
+def _records(lines: io.StringIO, delimiter: str, path: Path) -> Iterator[list[str]]:
+    """The records, header first, blank lines left out, each of as many cells as the header."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    width = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            raise DatasetError(f"The record in line {line} of {path} is no proper CSV: {error}.") from None
+        if record is None:
+            return
+        if record:
+            width = width or len(record)
+            if len(record) != width:
+                raise DatasetError(
+                    f"The record in line {line} of {path} is {len(record)} wide, but the header {width}; "
+                    f"repair it, or put cells that hold {delimiter!r} in double quotes."
+                )
+            yield record
+
+
+def _checked_names(names: list[str], path: Path) -> list[str]:
+    if not names:
+        raise DatasetError(f"The file {path} is empty.")
+    seen: dict[str, str] = {}
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            raise DatasetError(f"Column {place} of {path} has no name; the first line must name all columns.")
+        if name.lower() in (ROW_NUMBER, UID_HASH):
+            raise DatasetError(f"The column name {name} of {path} is reserved; rename the column.")
+        if _CONTROL.search(name):
+            raise DatasetError(f"The name of column {place} of {path} has a control character; rename the column.")
+        if (other := seen.get(name.lower())) is not None:
+            how = "is there twice" if other == name else f"differs from {other!r} only in case"
+            raise DatasetError(f"The column name {name!r} of {path} {how}; rename one of the two columns.")
+        seen[name.lower()] = name
+    return names
+
+
+def _from_text(connection: duckdb.DuckDBPyConnection, c: str) -> tuple[Kind, pd.Series]:
+    kind, zoned = _inferred(connection, c)
+    match kind:
+        case Kind.INTEGER:
+            expression = f"TRY_CAST({c} AS BIGINT)"
+        case Kind.REAL:
+            expression = _finite(f"TRY_CAST({c} AS DOUBLE)")
+        case Kind.DATE | Kind.DATETIME:
+            expression = f"epoch_us(CAST({c} AS {'TIMESTAMPTZ' if zoned else 'TIMESTAMP'}))"
+        case _:
+            expression = f"CAST({c} AS {'BOOLEAN' if kind is Kind.BOOLEAN else 'VARCHAR'})"
+    return kind, _fetched(connection, expression, "raw", kind)
+
+
+def _inferred(connection: duckdb.DuckDBPyConnection, c: str) -> tuple[Kind, bool]:
+    """The kind of a column of text, and whether its cells are times with a zone."""
+
+    def like(pattern: str) -> str:
+        return f"regexp_full_match({c}, '{pattern}')"
+
+    def day(pattern: str, to: str) -> str:
+        return f"{like(pattern)} AND {c} >= '0001' AND TRY_CAST({c} AS {to}) IS NOT NULL"
+
+    exact = f"abs(TRY_CAST({c} AS HUGEINT)) <= {2**53}"
+    counted = {
+        "whole": like(_WHOLE),
+        "fitting": f"{like(_WHOLE)} AND TRY_CAST({c} AS BIGINT) IS NOT NULL",
+        "numbers": f"({like(_NUMBER)} AND isfinite(TRY_CAST({c} AS DOUBLE)) AND NOT {like(_WHOLE)}) "
+        f"OR ({like(_WHOLE)} AND coalesce({exact}, false))",
+        "not_finite": like(_NOT_FINITE),
+        "truths": like("(?i)true|false"),
+        "days": day(_DAY, "DATE"),
+        "moments": day(_MOMENT, "TIMESTAMP"),
+        "zoned": day(_ZONED, "TIMESTAMPTZ"),
+    }
+    columns = ", ".join(f"count(*) FILTER ({test})" for test in counted.values())
+    row = connection.execute(f"SELECT count({c}), {columns} FROM raw").fetchone()
+    assert row is not None
+    cells, found = row[0], dict(zip(counted, row[1:], strict=True))
+    if not cells:
+        return Kind.TEXT, False
+    if found["whole"] and found["whole"] + found["not_finite"] == cells:
+        return (Kind.INTEGER if found["fitting"] == found["whole"] else Kind.TEXT), False
+    if found["numbers"] and found["numbers"] + found["not_finite"] == cells:
+        return Kind.REAL, False
+    kinds = {"truths": Kind.BOOLEAN, "days": Kind.DATE, "moments": Kind.DATETIME, "zoned": Kind.DATETIME}
+    for name, kind in kinds.items():
+        if found[name] == cells:
+            return kind, name == "zoned"
+    return Kind.TEXT, False
+
+
+def _read_parquet(path: Path, connection: duckdb.DuckDBPyConnection) -> tuple[tuple[Column, ...], pd.DataFrame]:
+    pattern = re.sub(r"[*?\[]", r"[\g<0>]", str(path))  # a path and not a pattern of paths
+    source = "read_parquet('" + pattern.replace("'", "''") + "', hive_partitioning=false)"
+    try:
+        names = _checked_names(_top_names(connection, pattern), path)
+        places = [f"c{i}" for i in range(len(names))]
+        connection.execute(f"CREATE VIEW raw({', '.join(places)}) AS SELECT * FROM {source}")
+        types = [str(row[1]) for row in connection.execute("DESCRIBE raw").fetchall()]
+        found = {
+            name: _from_type(connection, c, of, f"The column {name!r} of {path}")
+            for name, c, of in zip(names, places, types, strict=True)
+        }
+    except (duckdb.Error, UnicodeError):
+        raise DatasetError(f"The file {path} cannot be read as Parquet; it is damaged or of another format.") from None
+    frame = pd.DataFrame({name: values for name, (_, values) in found.items()})
+    if not len(frame):
+        raise DatasetError(f"The file {path} has columns but no rows.")
+    return tuple(Column(name, kind) for name, (kind, _) in found.items()), frame
+
+
+def _top_names(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
+    """The names of the columns as they stand in the file; DuckDB renames those that it takes for equal."""
+    nodes = connection.execute("SELECT name, coalesce(num_children, 0) FROM parquet_schema(?)", [pattern]).fetchall()
+    names, open_nodes = [], []  # the nodes come depth first, the root before all
+    for name, children in nodes:
+        if len(open_nodes) == 1:
+            names.append(name)
+        if open_nodes:
+            open_nodes[-1] -= 1
+        open_nodes.append(children)
+        while open_nodes and not open_nodes[-1]:
+            open_nodes.pop()
+    return names
+
+
+def _from_type(connection: duckdb.DuckDBPyConnection, c: str, of: str, where: str) -> tuple[Kind, pd.Series]:
+    if of == "BOOLEAN":
+        return Kind.BOOLEAN, _fetched(connection, c, "raw", Kind.BOOLEAN)
+    if _AS_TEXT.fullmatch(of):
+        return Kind.TEXT, _fetched(connection, f"CAST({c} AS VARCHAR)", "raw", Kind.TEXT)
+    if _AS_WHOLE.fullmatch(of):
+        fits = _holds(connection, f"{c} IS NULL OR TRY_CAST({c} AS BIGINT) IS NOT NULL")
+        kind, to = (Kind.INTEGER, "BIGINT") if fits else (Kind.TEXT, "VARCHAR")
+        return kind, _fetched(connection, f"CAST({c} AS {to})", "raw", kind)
+    if _AS_REAL.fullmatch(of):
+        return Kind.REAL, _fetched(connection, _finite(f"CAST({c} AS DOUBLE)"), "raw", Kind.REAL)
+    if of == "DATE" or of.startswith("TIMESTAMP"):
+        low, high = f"CAST(DATE '0001-01-01' AS {of})", f"CAST(DATE '9999-12-31' AS {of})"
+        if of.startswith("TIMESTAMP_NS"):
+            if not _holds(connection, f"{c} IS NULL OR epoch_ns({c}) % 1000 = 0"):
+                raise DatasetError(f"{where} has nanoseconds; round it to microseconds.")
+        elif not _holds(connection, f"{c} IS NULL OR {c} BETWEEN {low} AND {high}"):
+            raise DatasetError(f"{where} has a day before the year 1 or after 9999; write NULL there.")
+        kind = Kind.DATE if of == "DATE" else Kind.DATETIME
+        micros = f"epoch_us({c if 'ZONE' in of else f'CAST({c} AS TIMESTAMP)'})"
+        return kind, _fetched(connection, micros, "raw", kind)
+    raise DatasetError(f"{where} has the type {of.split('(')[0]}; leave it out, or write it as text or numbers.")
+
+
+def _holds(connection: duckdb.DuckDBPyConnection, test: str) -> bool:
+    row = connection.execute(f"SELECT coalesce(bool_and({test}), true) FROM raw").fetchone()
+    assert row is not None
+    return bool(row[0])
+
+
+def _finite(number: str) -> str:
+    return f"CASE WHEN isfinite({number}) THEN {number} END"
+
+
+def _fetched(connection: duckdb.DuckDBPyConnection, expression: str, table: str, kind: Kind) -> pd.Series:
+    """The expression's column; days and moments come as microseconds since 1970."""
+    values = connection.execute(f"SELECT {expression} AS v FROM {table}").fetchnumpy()["v"]
+    if kind.is_time:
+        moments = np.ma.filled(values, 0).astype("datetime64[us]")
+        moments[np.ma.getmaskarray(values)] = np.datetime64("NaT")
+        return pd.Series(moments)
+    if kind is Kind.REAL:
+        return pd.Series(np.ma.filled(values.astype(float), np.nan))
+    return series(values)
