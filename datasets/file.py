@@ -95,6 +95,8 @@ def _is_read(name: str) -> bool:
     """Whether the name can stand bare in a query."""
     probe = Schema(name, (Column("x", Kind.INTEGER),), "x")
     try:
-        return analyse(parse(f"SELECT x, count(*) FROM {name} WHERE x = 1 GROUP BY x"), probe).table == name
+        for rest in ("", " WHERE x = 1", " GROUP BY x ORDER BY 1 LIMIT 1"):
+            analyse(parse(f"SELECT count(*) FROM {name}{rest}"), probe)
     except QueryRefused:
         return False
+    return True

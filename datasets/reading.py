@@ -47,8 +47,10 @@ _CLOCK = r"[ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6}0*)?)?"
 _MOMENT = f"{_DAY}({_CLOCK})?"
 _ZONED = f"{_DAY}{_CLOCK}(Z|[+-][0-9]{{2}}(:[0-9]{{2}})?)"
 
+_FIRST, _LAST = (np.datetime64(text, "us").astype(int) for text in ("0001-01-01", "9999-12-31T23:59:59.999999"))
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # no query can hold one
-_AS_TEXT = re.compile(r"VARCHAR|UUID|ENUM\(.*|TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL", re.DOTALL)
+_AS_TEXT = re.compile(r'VARCHAR|JSON|"NULL"|UUID|ENUM\(.*|TIME|TIME WITH TIME ZONE|TIME_NS|INTERVAL', re.DOTALL)
 _AS_WHOLE = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(\d+,0\)")
 _AS_REAL = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 
@@ -263,14 +265,12 @@ def _from_type(connection: duckdb.DuckDBPyConnection, c: str, of: str, where: st
     if _AS_REAL.fullmatch(of):
         return Kind.REAL, _fetched(connection, _finite(f"CAST({c} AS DOUBLE)"), "raw", Kind.REAL)
     if of == "DATE" or of.startswith("TIMESTAMP"):
-        low, high = f"CAST(DATE '0001-01-01' AS {of})", f"CAST(DATE '9999-12-31' AS {of})"
-        if of.startswith("TIMESTAMP_NS"):
-            if not _holds(connection, f"{c} IS NULL OR epoch_ns({c}) % 1000 = 0"):
-                raise DatasetError(f"{where} has nanoseconds; round it to microseconds.")
-        elif not _holds(connection, f"{c} IS NULL OR {c} BETWEEN {low} AND {high}"):
+        micros = f"epoch_us({c if 'ZONE' in of else f'TRY_CAST({c} AS TIMESTAMP)'})"
+        if not _holds(connection, f"{c} IS NULL OR coalesce({micros} BETWEEN {_FIRST} AND {_LAST}, false)"):
             raise DatasetError(f"{where} has a day before the year 1 or after 9999; write NULL there.")
+        if of == "TIMESTAMP_NS" and not _holds(connection, f"{c} IS NULL OR epoch_ns({c}) % 1000 = 0"):
+            raise DatasetError(f"{where} has nanoseconds; round it to microseconds.")
         kind = Kind.DATE if of == "DATE" else Kind.DATETIME
-        micros = f"epoch_us({c if 'ZONE' in of else f'CAST({c} AS TIMESTAMP)'})"
         return kind, _fetched(connection, micros, "raw", kind)
     raise DatasetError(f"{where} has the type {of.split('(')[0]}; leave it out, or write it as text or numbers.")
 
