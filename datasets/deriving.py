@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pandas as pd
 
@@ -54,23 +55,19 @@ def _pair(text: str, names: list[str]) -> tuple[str, str]:
 
 def _ranges(column: str, source: str, frame: pd.DataFrame) -> Derived:
     """The labels in the order of the values that they cover, each from its least value on."""
-    spans = frame.groupby(column)[source].agg(["min", "max"]).dropna().sort_values("min")
-    for (low, (_, top)), (high, (least, _)) in zip(
-        list(spans.iterrows())[:-1], list(spans.iterrows())[1:], strict=True
-    ):
-        if not top < least:
-            raise DatasetError(
-                f"The column {column!r} is not computed from {source!r}: its values {low!r} and {high!r} cover ranges "
-                f"of {source!r} that overlap."
-            )
-    if not len(spans):
-        raise DatasetError(f"The column {column!r} is not computed from {source!r}: no row has both.")
-    found = Derived(column, source, tuple(float(v) for v in spans["min"].iloc[1:]), tuple(spans.index))
+    wrong = f"The column {column!r} is not computed from {source!r}"
+    if (frame[column].isna() != frame[source].isna()).any():
+        raise DatasetError(f"{wrong}: in some rows one of the two is NULL and the other is not.")
+    spans = frame.groupby(column)[source].agg(["min", "max"]).sort_values(["min", "max"])
+    ranges = list(zip(spans.index, spans["min"], spans["max"], strict=True))
+    for (label, _, top), (other, least, _) in pairwise(ranges):
+        if top >= least:
+            raise DatasetError(f"{wrong}: its values {label!r} and {other!r} cover ranges of {source!r} that overlap.")
+    if not ranges:
+        raise DatasetError(f"{wrong}: it is NULL everywhere.")
+    found = Derived(column, source, tuple(float(least) for _, least, _ in ranges[1:]), tuple(spans.index))
     if found.of(frame[source]).tolist() != frame[column].tolist():
-        raise DatasetError(
-            f"The column {column!r} is not computed from {source!r}: in some rows one of the two is NULL and the other "
-            f"is not."
-        )
+        raise DatasetError(f"{wrong} as far as can be told: numbers beyond 2^53 cannot be told apart.")
     return found
 
 

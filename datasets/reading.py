@@ -14,8 +14,8 @@ every cell exactly:
 | anything else: 01234, +49, longer integers, a mixture  | text, as it is written                                     |
 
 An empty cell is NULL, and so is NaN or an infinity in a column of numbers. Parquet brings types: DECIMAL becomes real
-(without decimal places integer, or text where 64 bits are too few, as do unsigned and 128-bit integers); TIME, INTERVAL,
-UUID and ENUM become text, timestamps with time zone UTC; nested and binary columns are refused.
+(without decimal places integer, or text where 64 bits are too few, as do unsigned and 128-bit integers); TIME,
+INTERVAL, UUID, ENUM and JSON become text, timestamps with time zone UTC; nested and binary columns are refused.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 import numpy as np
@@ -35,6 +36,9 @@ from datasets.frames import series
 from harness.errors import DatasetError
 from harness.model import Column, Kind
 from harness.sql.compile import ROW_NUMBER, UID_HASH
+
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+Read: TypeAlias = tuple[tuple[Column, ...], pd.DataFrame]
 
 DELIMITERS = ",;\t|"
 PROBED = 100  # records looked at to tell the delimiter
@@ -55,7 +59,7 @@ _AS_WHOLE = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|DECIMAL\(\d
 _AS_REAL = re.compile(r"FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 
 
-def read(path: Path, uid: str | None = None) -> tuple[tuple[Column, ...], pd.DataFrame]:
+def read(path: Path, uid: str | None = None) -> Read:
     """The columns and rows of a .parquet file, or of another one as CSV; a delimiter under which there is a column
     `uid` is preferred. Raises DatasetError, in one sentence, for what cannot be read exactly."""
     try:
@@ -67,7 +71,9 @@ def read(path: Path, uid: str | None = None) -> tuple[tuple[Column, ...], pd.Dat
     # Settings in the connection and not in the file: nothing is fetched, nothing but this file is opened.
     settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
     with duckdb.connect(":memory:", config=settings) as connection:
-        return _read_parquet(path, connection) if path.suffix.lower() == ".parquet" else _read_csv(path, uid, connection)
+        return (
+            _read_parquet(path, connection) if path.suffix.lower() == ".parquet" else _read_csv(path, uid, connection)
+        )
 
 
 def listed(names: Sequence[str]) -> str:
@@ -76,7 +82,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(plain) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
 
 
-def _read_csv(path: Path, uid: str | None, connection: duckdb.DuckDBPyConnection) -> tuple[tuple[Column, ...], pd.DataFrame]:
+def _read_csv(path: Path, uid: str | None, connection: Connection) -> Read:
     lines = io.StringIO(_text(path), newline="")
     delimiter = _delimiter(lines, uid)
     records = _records(lines, delimiter, path)
@@ -166,7 +172,7 @@ def _checked_names(names: list[str], path: Path) -> list[str]:
     return names
 
 
-def _from_text(connection: duckdb.DuckDBPyConnection, c: str) -> tuple[Kind, pd.Series]:
+def _from_text(connection: Connection, c: str) -> tuple[Kind, pd.Series]:
     kind, zoned = _inferred(connection, c)
     match kind:
         case Kind.INTEGER:
@@ -180,7 +186,7 @@ def _from_text(connection: duckdb.DuckDBPyConnection, c: str) -> tuple[Kind, pd.
     return kind, _fetched(connection, expression, "raw", kind)
 
 
-def _inferred(connection: duckdb.DuckDBPyConnection, c: str) -> tuple[Kind, bool]:
+def _inferred(connection: Connection, c: str) -> tuple[Kind, bool]:
     """The kind of a column of text, and whether its cells are times with a zone."""
 
     def like(pattern: str) -> str:
@@ -218,7 +224,7 @@ def _inferred(connection: duckdb.DuckDBPyConnection, c: str) -> tuple[Kind, bool
     return Kind.TEXT, False
 
 
-def _read_parquet(path: Path, connection: duckdb.DuckDBPyConnection) -> tuple[tuple[Column, ...], pd.DataFrame]:
+def _read_parquet(path: Path, connection: Connection) -> Read:
     pattern = re.sub(r"[*?\[]", r"[\g<0>]", str(path))  # a path and not a pattern of paths
     source = "read_parquet('" + pattern.replace("'", "''") + "', hive_partitioning=false)"
     try:
@@ -238,7 +244,7 @@ def _read_parquet(path: Path, connection: duckdb.DuckDBPyConnection) -> tuple[tu
     return tuple(Column(name, kind) for name, (kind, _) in found.items()), frame
 
 
-def _top_names(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]:
+def _top_names(connection: Connection, pattern: str) -> list[str]:
     """The names of the columns as they stand in the file; DuckDB renames those that it takes for equal."""
     nodes = connection.execute("SELECT name, coalesce(num_children, 0) FROM parquet_schema(?)", [pattern]).fetchall()
     names, open_nodes = [], []  # the nodes come depth first, the root before all
@@ -253,7 +259,7 @@ def _top_names(connection: duckdb.DuckDBPyConnection, pattern: str) -> list[str]
     return names
 
 
-def _from_type(connection: duckdb.DuckDBPyConnection, c: str, of: str, where: str) -> tuple[Kind, pd.Series]:
+def _from_type(connection: Connection, c: str, of: str, where: str) -> tuple[Kind, pd.Series]:
     if of == "BOOLEAN":
         return Kind.BOOLEAN, _fetched(connection, c, "raw", Kind.BOOLEAN)
     if _AS_TEXT.fullmatch(of):
@@ -275,7 +281,7 @@ def _from_type(connection: duckdb.DuckDBPyConnection, c: str, of: str, where: st
     raise DatasetError(f"{where} has the type {of.split('(')[0]}; leave it out, or write it as text or numbers.")
 
 
-def _holds(connection: duckdb.DuckDBPyConnection, test: str) -> bool:
+def _holds(connection: Connection, test: str) -> bool:
     row = connection.execute(f"SELECT coalesce(bool_and({test}), true) FROM raw").fetchone()
     assert row is not None
     return bool(row[0])
@@ -285,7 +291,7 @@ def _finite(number: str) -> str:
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
-def _fetched(connection: duckdb.DuckDBPyConnection, expression: str, table: str, kind: Kind) -> pd.Series:
+def _fetched(connection: Connection, expression: str, table: str, kind: Kind) -> pd.Series:
     """The expression's column; days and moments come as microseconds since 1970."""
     values = connection.execute(f"SELECT {expression} AS v FROM {table}").fetchnumpy()["v"]
     if kind.is_time:

@@ -67,7 +67,7 @@ class DuckEngine:
         self._connection.execute(
             f"CREATE TABLE {_quote(schema.table)} AS SELECT *, "
             f"md5_number_lower(concat('{secret}', {uid})) AS {_quote(UID_HASH)}, "
-            f"row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM \"#loaded\")"
+            f'row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM "#loaded")'
         )
         self._connection.unregister("#loaded")
         row = self._connection.execute(

@@ -160,7 +160,8 @@ def _from_file(base: type[P], ref: str) -> type[P]:
     kind = _KINDS[base][:-1]
     path = Path(ref)
     if path.suffix != ".py":
-        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is a .py page (see README).")
+        kinds = "a .py page, a .csv or a .parquet" if kind == "dataset" else "a .py page"
+        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is {kinds} (see README).")
     if not path.is_file():
         raise UnknownPlugin(f"There is no file {ref}.")
     module = _module(path.resolve(), _digest({path}))
