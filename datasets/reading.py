@@ -183,7 +183,7 @@ def _from_text(connection: Connection, c: str) -> tuple[Kind, pd.Series]:
             expression = f"epoch_us(CAST({c} AS {'TIMESTAMPTZ' if zoned else 'TIMESTAMP'}))"
         case _:
             expression = f"CAST({c} AS {'BOOLEAN' if kind is Kind.BOOLEAN else 'VARCHAR'})"
-    return kind, _fetched(connection, expression, "raw", kind)
+    return kind, _fetched(connection, expression, kind)
 
 
 def _inferred(connection: Connection, c: str) -> tuple[Kind, bool]:
@@ -192,35 +192,28 @@ def _inferred(connection: Connection, c: str) -> tuple[Kind, bool]:
     def like(pattern: str) -> str:
         return f"regexp_full_match({c}, '{pattern}')"
 
-    def day(pattern: str, to: str) -> str:
+    def all_are(*tests: str) -> bool:
+        return _holds(connection, c, " OR ".join(f"({test})" for test in tests))
+
+    def times(pattern: str, to: str) -> str:
         return f"{like(pattern)} AND {c} >= '0001' AND TRY_CAST({c} AS {to}) IS NOT NULL"
 
-    exact = f"abs(TRY_CAST({c} AS HUGEINT)) <= {2**53}"
-    counted = {
-        "whole": like(_WHOLE),
-        "fitting": f"{like(_WHOLE)} AND TRY_CAST({c} AS BIGINT) IS NOT NULL",
-        "numbers": f"({like(_NUMBER)} AND isfinite(TRY_CAST({c} AS DOUBLE)) AND NOT {like(_WHOLE)}) "
-        f"OR ({like(_WHOLE)} AND coalesce({exact}, false))",
-        "not_finite": like(_NOT_FINITE),
-        "truths": like("(?i)true|false"),
-        "days": day(_DAY, "DATE"),
-        "moments": day(_MOMENT, "TIMESTAMP"),
-        "zoned": day(_ZONED, "TIMESTAMPTZ"),
-    }
-    columns = ", ".join(f"count(*) FILTER ({test})" for test in counted.values())
-    row = connection.execute(f"SELECT count({c}), {columns} FROM raw").fetchone()
-    assert row is not None
-    cells, found = row[0], dict(zip(counted, row[1:], strict=True))
-    if not cells:
-        return Kind.TEXT, False
-    if found["whole"] and found["whole"] + found["not_finite"] == cells:
-        return (Kind.INTEGER if found["fitting"] == found["whole"] else Kind.TEXT), False
-    if found["numbers"] and found["numbers"] + found["not_finite"] == cells:
+    not_finite = like(_NOT_FINITE)
+    if all_are(not_finite):
+        return Kind.TEXT, False  # no cell at all, or none that is a number
+    if all_are(like(_WHOLE), not_finite):
+        return (Kind.INTEGER if all_are(f"TRY_CAST({c} AS BIGINT) IS NOT NULL", not_finite) else Kind.TEXT), False
+    exact = f"NOT {like(_WHOLE)} OR abs(TRY_CAST({c} AS HUGEINT)) <= {2**53}"
+    if all_are(f"{like(_NUMBER)} AND isfinite(TRY_CAST({c} AS DOUBLE)) AND ({exact})", not_finite):
         return Kind.REAL, False
-    kinds = {"truths": Kind.BOOLEAN, "days": Kind.DATE, "moments": Kind.DATETIME, "zoned": Kind.DATETIME}
-    for name, kind in kinds.items():
-        if found[name] == cells:
-            return kind, name == "zoned"
+    if all_are(like("(?i)true|false")):
+        return Kind.BOOLEAN, False
+    if all_are(times(_DAY, "DATE")):
+        return Kind.DATE, False
+    if all_are(times(_MOMENT, "TIMESTAMP")):
+        return Kind.DATETIME, False
+    if all_are(times(_ZONED, "TIMESTAMPTZ")):
+        return Kind.DATETIME, True
     return Kind.TEXT, False
 
 
@@ -261,39 +254,39 @@ def _top_names(connection: Connection, pattern: str) -> list[str]:
 
 def _from_type(connection: Connection, c: str, of: str, where: str) -> tuple[Kind, pd.Series]:
     if of == "BOOLEAN":
-        return Kind.BOOLEAN, _fetched(connection, c, "raw", Kind.BOOLEAN)
+        return Kind.BOOLEAN, _fetched(connection, c, Kind.BOOLEAN)
     if _AS_TEXT.fullmatch(of):
-        return Kind.TEXT, _fetched(connection, f"CAST({c} AS VARCHAR)", "raw", Kind.TEXT)
+        return Kind.TEXT, _fetched(connection, f"CAST({c} AS VARCHAR)", Kind.TEXT)
     if _AS_WHOLE.fullmatch(of):
-        fits = _holds(connection, f"{c} IS NULL OR TRY_CAST({c} AS BIGINT) IS NOT NULL")
+        fits = _holds(connection, c, f"TRY_CAST({c} AS BIGINT) IS NOT NULL")
         kind, to = (Kind.INTEGER, "BIGINT") if fits else (Kind.TEXT, "VARCHAR")
-        return kind, _fetched(connection, f"CAST({c} AS {to})", "raw", kind)
+        return kind, _fetched(connection, f"CAST({c} AS {to})", kind)
     if _AS_REAL.fullmatch(of):
-        return Kind.REAL, _fetched(connection, _finite(f"CAST({c} AS DOUBLE)"), "raw", Kind.REAL)
+        return Kind.REAL, _fetched(connection, _finite(f"CAST({c} AS DOUBLE)"), Kind.REAL)
     if of == "DATE" or of.startswith("TIMESTAMP"):
         micros = f"epoch_us({c if 'ZONE' in of else f'TRY_CAST({c} AS TIMESTAMP)'})"
-        if not _holds(connection, f"{c} IS NULL OR coalesce({micros} BETWEEN {_FIRST} AND {_LAST}, false)"):
+        if not _holds(connection, c, f"{micros} BETWEEN {_FIRST} AND {_LAST}"):
             raise DatasetError(f"{where} has a day before the year 1 or after 9999; write NULL there.")
-        if of == "TIMESTAMP_NS" and not _holds(connection, f"{c} IS NULL OR epoch_ns({c}) % 1000 = 0"):
+        if of == "TIMESTAMP_NS" and not _holds(connection, c, f"epoch_ns({c}) % 1000 = 0"):
             raise DatasetError(f"{where} has nanoseconds; round it to microseconds.")
         kind = Kind.DATE if of == "DATE" else Kind.DATETIME
-        return kind, _fetched(connection, micros, "raw", kind)
+        return kind, _fetched(connection, micros, kind)
     raise DatasetError(f"{where} has the type {of.split('(')[0]}; leave it out, or write it as text or numbers.")
 
 
-def _holds(connection: Connection, test: str) -> bool:
-    row = connection.execute(f"SELECT coalesce(bool_and({test}), true) FROM raw").fetchone()
-    assert row is not None
-    return bool(row[0])
+def _holds(connection: Connection, c: str, test: str) -> bool:
+    """Whether all cells but NULL pass the test; the search ends at the first that does not."""
+    wrong = f"SELECT 1 FROM raw WHERE {c} IS NOT NULL AND NOT coalesce({test}, false) LIMIT 1"
+    return not connection.execute(wrong).fetchall()
 
 
 def _finite(number: str) -> str:
     return f"CASE WHEN isfinite({number}) THEN {number} END"
 
 
-def _fetched(connection: Connection, expression: str, table: str, kind: Kind) -> pd.Series:
+def _fetched(connection: Connection, expression: str, kind: Kind) -> pd.Series:
     """The expression's column; days and moments come as microseconds since 1970."""
-    values = connection.execute(f"SELECT {expression} AS v FROM {table}").fetchnumpy()["v"]
+    values = connection.execute(f"SELECT {expression} AS v FROM raw").fetchnumpy()["v"]
     if kind.is_time:
         moments = np.ma.filled(values, 0).astype("datetime64[us]")
         moments[np.ma.getmaskarray(values)] = np.datetime64("NaT")

@@ -113,7 +113,7 @@ def test_a_csv_column_has_the_kind_that_holds_it_exactly(
         ("a,b\r1,2\r3,4", {"a": [1, 3], "b": [2, 4]}),
         ('a,b\n\n1,"x\n\ny"\n\n', {"a": [1], "b": ["x\n\ny"]}),
         ("a|b, c\n1|2, 3\n", {"a": [1], "b, c": ["2, 3"]}),
-        ('a,"first name","x""y",select,größe\n1,2,3,4,5\n', {"a": [1], "first name": [2], 'x"y': [3], "select": [4], "größe": [5]}),
+        ('a,"first name","x""y",select\n1,2,3,4\n', {"a": [1], "first name": [2], 'x"y': [3], "select": [4]}),
         ("a\n1\n\n2\n", {"a": [1, 2]}),
         ("#a,b\n#1,\\\n", {"#a": ["#1"], "b": ["\\"]}),
     ],
@@ -170,7 +170,6 @@ def test_a_parquet_path_is_no_pattern(tmp_path: Path):
     folder = tmp_path / "k=v"
     folder.mkdir()
     for name, value in (("a[1]*.parquet", 7), ("a1x.parquet", 8)):
-        pd.DataFrame({"x": [value]})
         duckdb.execute(f"COPY (SELECT {value} AS x, {{'x': 1, 'y': 2}}.x AS z) TO '{folder / name}' (FORMAT parquet)")
     columns, frame = read(folder / "a[1]*.parquet")
     assert [c.name for c in columns] == ["x", "z"]
@@ -237,7 +236,7 @@ def test_a_damaged_parquet_a_folder_and_a_missing_path_are_sentences(tmp_path: P
         with pytest.raises(DatasetError, match=r"cannot be read as Parquet; it is damaged or of another format\.$"):
             read(tmp_path / name)
     with pytest.raises(UserError, match="Is a directory"):
-        load(f'"{tmp_path}/":uid=id'.replace('"', "") if False else f'file:path="{tmp_path}",uid=id')
+        load(f'file:path="{tmp_path}",uid=id')
     with pytest.raises(DatasetError, match=r"needs a path, such as staff\.csv:uid=id"):
         load("file")
 
@@ -275,7 +274,7 @@ def test_the_content_of_the_file_is_part_of_a_trials_identity(tmp_path: Path):
     ("stem", "table"),
     [
         ("my data", "my_data"), ("2024", "_2024"), ("select", "select_"), ("order", None), ("größe", "größe"),
-        ("---", "data"), ("a.b-c", "a_b_c"), ("loaded", None), ("values", None), ("duckdb_tables", None), ("with", None),
+        ("---", "data"), ("a.b-c", "a_b_c"), ("loaded", None), ("values", None), ("duckdb_tables", None),
     ],
 )  # fmt: skip
 def test_the_table_is_called_after_the_file(stem: str, table: str | None, tmp_path: Path):
@@ -297,8 +296,9 @@ def test_the_table_is_called_after_the_file(stem: str, table: str | None, tmp_pa
 def test_relations_are_read_off_the_rows():
     frame = pd.DataFrame({
         "id": [1, 2, 3, 4], "pay": pd.array([10, 25, 20, None], dtype="Int64"), "band": ["low", "high", "high", None],
-        "x from y": ["p", "p", "q", "q"], "z": ["s", "s", "t", "t"], "x": ["s", "s", "t", "t"], "y from z": [1, 1, 2, 2],
-    })  # fmt: skip
+        "x from y": list("ppqq"), "z": list("sstt"), "x": list("sstt"), "y from z": [1, 1, 2, 2],
+    }).astype({"band": object})  # fmt: skip
+    frame["band"] = frame["band"].where(frame["band"].notna(), None)
     kinds = {"id": Kind.INTEGER, "pay": Kind.INTEGER, "y from z": Kind.INTEGER}
     columns = [Column(name, kinds.get(name, Kind.TEXT)) for name in frame]
     derived, same = relations(["band from pay", "z from x from y"], columns, "id", frame)
@@ -345,7 +345,7 @@ def test_attacks_work_on_odd_names_through_the_command(
 
 @pytest.mark.parametrize("secret", ODD[2:])
 def test_every_kind_of_secret_is_judged_rightly(secret: str, odd: str):
-    by = "O'x.y" if secret == 'a"b' else 'a""b'.replace('""', r"\"")
+    by = "O'x.y" if secret == 'a"b' else r"a\"b"
     day = "pay" if secret == "born on" else "born on"
     attack = f'intersection:columns=["{by}","{day}"],smallest_group=20'
     result = judged("none", attack, odd, secret=secret, victims=8)
@@ -363,14 +363,17 @@ def test_odd_names_are_shown_and_asked(odd: str, capsys: pytest.CaptureFixture[s
     assert answer["columns"] == ["first name", 'a"b', "O'x.y", 'n "q']
     assert answer["rows"][0][2] is True
     assert main(["query", "--defense", "none", "--dataset", odd, sql]) == 0
-    assert all(name in capsys.readouterr().out for name in ['a"b'])
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ["first name", 'a"b', "O'x.y", 'n "q'])
     assert any('"a""b"' in query for query in workload(load(odd)))
 
 
 @pytest.mark.parametrize("uids", [["2024-01-02", "2024-01-01"], ["b", "a"], ["7", "5"], ["false", "true"]])
 def test_users_are_named_by_any_exact_kind(uids: list[str], tmp_path: Path):
     path = tmp_path / "t.csv"
-    path.write_text("id,s,v\n" + "".join(f"{uid},{s},{i}\n" for i, (uid, s) in enumerate(zip(uids * 3, "xy" * 3))))
+    path.write_text(
+        "id,s,v\n" + "".join(f"{uid},{s},{i}\n" for i, (uid, s) in enumerate(zip(uids * 3, "xy" * 3, strict=True)))
+    )
     result = judged("none", "guess", f"{path}:uid=id", secret="s", victims=2)
     assert (result.score.attempts, result.score.claims, result.table.people.shape) == (2, 2, (2, 1))
     result.close()
