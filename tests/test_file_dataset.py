@@ -6,6 +6,7 @@ import csv
 import json
 import os
 from datetime import date, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -45,64 +46,60 @@ def from_csv(folder: Path, text: str | bytes, uid: str | None = None) -> tuple[d
     return {column.name: str(column.kind) for column in columns}, cells
 
 
-def from_parquet(folder: Path, select: str) -> tuple[str, Any]:
-    """Kind and cell of the column x in a file of one row."""
-    path = folder / "t.parquet"
-    path.unlink(missing_ok=True)
-    duckdb.execute(f"COPY (SELECT 1 AS id, {select} AS x) TO '{path}' (FORMAT parquet)")
-    columns, frame = read(path)
-    value = frame["x"].tolist()[0]
-    return str(columns[1].kind), None if pd.isna(value) else value
+CELLS: list[tuple[list[str], str, list[Any]]] = [
+    (["1", "-2", "", "-9223372036854775808"], "integer", [1, -2, None, -(2**63)]),
+    (["1", "9223372036854775808"], "text", ["1", "9223372036854775808"]),
+    (["01234", "10000"], "text", ["01234", "10000"]),
+    (["+49", "1"], "text", ["+49", "1"]),
+    (["1", "a", ""], "text", ["1", "a", None]),
+    (["1_000", "2"], "text", ["1_000", "2"]),
+    ([" 1", "2"], "text", [" 1", "2"]),
+    (["1", "2.5", ".5", "1e3", "NaN", "-inf"], "real", [1.0, 2.5, 0.5, 1000.0, None, None]),
+    (["0.1", "9007199254740993"], "text", ["0.1", "9007199254740993"]),
+    (["1.5", "1e999"], "text", ["1.5", "1e999"]),
+    (["007.5", "1"], "text", ["007.5", "1"]),
+    (["1", "nan"], "integer", [1, None]),
+    (["nan", "inf"], "text", ["nan", "inf"]),
+    (["1", "Nancy"], "text", ["1", "Nancy"]),
+    (["true", "FALSE", ""], "boolean", [True, False, None]),
+    (["true", "1"], "text", ["true", "1"]),
+    (["2024-02-29", ""], "date", [pd.Timestamp("2024-02-29"), None]),
+    (["2023-02-29", "2024-01-01"], "text", ["2023-02-29", "2024-01-01"]),
+    (["0000-01-01"], "text", ["0000-01-01"]),
+    (["9999-12-31", "0001-01-01"], "date", [datetime(9999, 12, 31), datetime(1, 1, 1)]),
+    (
+        ["2024-01-01", "2024-01-01T10:00:00.123456"],
+        "datetime",
+        [datetime(2024, 1, 1), datetime(2024, 1, 1, 10, 0, 0, 123456)],
+    ),
+    (["2024-01-01 10:00:00.1234567"], "text", ["2024-01-01 10:00:00.1234567"]),
+    (
+        ["2024-01-01T10:00:00Z", "2024-01-01 10:00+02:00"],
+        "datetime",
+        [datetime(2024, 1, 1, 10), datetime(2024, 1, 1, 8)],
+    ),
+    (["2024-01-01 10:00Z", "2024-01-01 10:00"], "text", ["2024-01-01 10:00Z", "2024-01-01 10:00"]),
+    (["", ""], "text", [None, None]),
+]
 
 
-@pytest.mark.parametrize(
-    ("cells", "kind", "values"),
-    [
-        (["1", "-2", "", "-9223372036854775808"], "integer", [1, -2, None, -(2**63)]),
-        (["1", "9223372036854775808"], "text", ["1", "9223372036854775808"]),
-        (["01234", "10000"], "text", ["01234", "10000"]),
-        (["+49", "1"], "text", ["+49", "1"]),
-        (["1", "a", ""], "text", ["1", "a", None]),
-        (["1_000", "2"], "text", ["1_000", "2"]),
-        ([" 1", "2"], "text", [" 1", "2"]),
-        (["1", "2.5", ".5", "1e3", "NaN", "-inf"], "real", [1.0, 2.5, 0.5, 1000.0, None, None]),
-        (["0.1", "9007199254740993"], "text", ["0.1", "9007199254740993"]),
-        (["1.5", "1e999"], "text", ["1.5", "1e999"]),
-        (["007.5", "1"], "text", ["007.5", "1"]),
-        (["1", "nan"], "integer", [1, None]),
-        (["nan", "inf"], "text", ["nan", "inf"]),
-        (["1", "Nancy"], "text", ["1", "Nancy"]),
-        (["true", "FALSE", ""], "boolean", [True, False, None]),
-        (["true", "1"], "text", ["true", "1"]),
-        (["2024-02-29", ""], "date", [pd.Timestamp("2024-02-29"), None]),
-        (["2023-02-29", "2024-01-01"], "text", ["2023-02-29", "2024-01-01"]),
-        (["0000-01-01"], "text", ["0000-01-01"]),
-        (["9999-12-31", "0001-01-01"], "date", [datetime(9999, 12, 31), datetime(1, 1, 1)]),
-        (
-            ["2024-01-01", "2024-01-01T10:00:00.123456"],
-            "datetime",
-            [datetime(2024, 1, 1), datetime(2024, 1, 1, 10, 0, 0, 123456)],
-        ),
-        (["2024-01-01 10:00:00.1234567"], "text", ["2024-01-01 10:00:00.1234567"]),
-        (
-            ["2024-01-01T10:00:00Z", "2024-01-01 10:00+02:00"],
-            "datetime",
-            [datetime(2024, 1, 1, 10), datetime(2024, 1, 1, 8)],
-        ),
-        (["2024-01-01 10:00Z", "2024-01-01 10:00"], "text", ["2024-01-01 10:00Z", "2024-01-01 10:00"]),
-        (["", ""], "text", [None, None]),
-    ],
-    ids=str,
-)
-def test_a_csv_column_has_the_kind_that_holds_it_exactly(
-    cells: list[str], kind: str, values: list[Any], tmp_path: Path
-):
-    kinds, found = from_csv(tmp_path, "id,x\n" + "".join(f"{i},{cell}\n" for i, cell in enumerate(cells)))
-    assert kinds["x"] == kind
-    assert found["x"] == values
-    assert [type(v) for v in found["x"] if isinstance(v, int | float | str)] == [
-        type(v) for v in values if isinstance(v, int | float | str)
-    ]
+@pytest.fixture(scope="module")
+def columns_of_text(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], dict[str, list[Any]]]:
+    """All of CELLS in one file, a column each, NULL below."""
+    rows = zip_longest(*(cells for cells, _, _ in CELLS), fillvalue="")
+    lines = [",".join(f"x{i}" for i in range(len(CELLS))), *(",".join(row) for row in rows)]
+    return from_csv(tmp_path_factory.mktemp("cells"), "\n".join(lines))
+
+
+@pytest.mark.parametrize("number", range(len(CELLS)), ids=[str(cells) for cells, _, _ in CELLS])
+def test_a_column_of_csv_has_the_kind_that_holds_it_exactly(number: int, columns_of_text: Any):
+    kinds, cells = columns_of_text
+    _, kind, values = CELLS[number]
+    found = cells[f"x{number}"][: len(values)]
+    assert kinds[f"x{number}"] == kind
+    assert found == values
+    plain = (bool, int, float, str)
+    assert [type(v) for v in found if isinstance(v, plain)] == [type(v) for v in values if isinstance(v, plain)]
 
 
 @pytest.mark.parametrize(
@@ -130,40 +127,58 @@ def test_a_late_cell_decides_as_an_early_one(tmp_path: Path):
     assert cells["y"][-2:] == [None, "late"]
 
 
+TYPES: list[tuple[str, str, Any]] = [
+    ("255::UTINYINT", "integer", 255),
+    ("18446744073709551615::UBIGINT", "text", "18446744073709551615"),
+    ("12345678901234567890::DECIMAL(20,0)", "text", "12345678901234567890"),
+    ("5::DECIMAL(20,0)", "integer", 5),
+    ("1.25::DECIMAL(9,2)", "real", 1.25),
+    ("'inf'::FLOAT", "real", None),
+    ("NULL::BOOLEAN", "boolean", None),
+    ("'01'", "text", "01"),
+    ("''", "text", ""),
+    ("'a'::ENUM('a')", "text", "a"),
+    ("'00000000-0000-0000-0000-000000000001'::UUID", "text", "00000000-0000-0000-0000-000000000001"),
+    ("TIME '10:00'", "text", "10:00:00"),
+    ("INTERVAL 1 DAY", "text", "1 day"),
+    ("DATE '2024-02-29'", "date", datetime(2024, 2, 29)),
+    ("TIMESTAMP '9999-12-31 23:00'", "datetime", datetime(9999, 12, 31, 23)),
+    ("TIMESTAMP_NS '2024-01-01 00:00:00.123456'", "datetime", datetime(2024, 1, 1, 0, 0, 0, 123456)),
+    ("TIMESTAMPTZ '2024-01-01 10:00:00+02:00'", "datetime", datetime(2024, 1, 1, 8)),
+]
+
+
+@pytest.fixture(scope="module")
+def columns_of_parquet(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """All of TYPES in one file of one row, a column each."""
+    path = tmp_path_factory.mktemp("types") / "t.parquet"
+    duckdb.execute(f"COPY (SELECT {', '.join(f'{x} AS x{i}' for i, (x, _, _) in enumerate(TYPES))}) TO '{path}'")
+    return read(path)
+
+
+@pytest.mark.parametrize("number", range(len(TYPES)), ids=[select for select, _, _ in TYPES])
+def test_a_column_of_parquet_has_the_kind_of_its_type(number: int, columns_of_parquet: Any):
+    columns, frame = columns_of_parquet
+    _, kind, value = TYPES[number]
+    found = frame[f"x{number}"].tolist()[0]
+    assert (columns[number].kind, None if pd.isna(found) else found) == (kind, value)
+
+
 @pytest.mark.parametrize(
-    ("select", "kind", "value"),
+    ("select", "fragment"),
     [
-        ("255::UTINYINT", "integer", 255),
-        ("18446744073709551615::UBIGINT", "text", "18446744073709551615"),
-        ("12345678901234567890::DECIMAL(20,0)", "text", "12345678901234567890"),
-        ("5::DECIMAL(20,0)", "integer", 5),
-        ("1.25::DECIMAL(9,2)", "real", 1.25),
-        ("'inf'::FLOAT", "real", None),
-        ("NULL::BOOLEAN", "boolean", None),
-        ("'01'", "text", "01"),
-        ("''", "text", ""),
-        ("'a'::ENUM('a')", "text", "a"),
-        ("'00000000-0000-0000-0000-000000000001'::UUID", "text", "00000000-0000-0000-0000-000000000001"),
-        ("TIME '10:00'", "text", "10:00:00"),
-        ("INTERVAL 1 DAY", "text", "1 day"),
-        ("DATE '2024-02-29'", "date", datetime(2024, 2, 29)),
-        ("TIMESTAMP '9999-12-31 23:00'", "datetime", datetime(9999, 12, 31, 23)),
-        ("TIMESTAMP_NS '2024-01-01 00:00:00.123456'", "datetime", datetime(2024, 1, 1, 0, 0, 0, 123456)),
-        ("TIMESTAMPTZ '2024-01-01 10:00:00+02:00'", "datetime", datetime(2024, 1, 1, 8)),
-        ("'x'::BLOB", None, "'x' of .* has the type BLOB; leave it out"),
-        ("[1]", None, r"type INTEGER\[\]"),
-        ("{'a': 1}", None, "type STRUCT"),
-        ("TIMESTAMP_NS '2024-01-01 00:00:00.123456789'", None, "has nanoseconds; round"),
-        ("TIMESTAMP_NS 'infinity'", None, "before the year 1 or after 9999"),
-        ("DATE '20240-01-01'", None, "before the year 1 or after 9999"),
+        ("'x'::BLOB", "'x' of .* has the type BLOB; leave it out"),
+        ("[1]", r"type INTEGER\[\]"),
+        ("{'a': 1}", "type STRUCT"),
+        ("TIMESTAMP_NS '2024-01-01 00:00:00.123456789'", "has nanoseconds; round"),
+        ("TIMESTAMP_NS 'infinity'", "before the year 1 or after 9999"),
+        ("DATE '20240-01-01'", "before the year 1 or after 9999"),
     ],
 )
-def test_each_type_of_parquet_becomes_a_kind_or_a_sentence(select: str, kind: str | None, value: Any, tmp_path: Path):
-    if kind is None:
-        with pytest.raises(DatasetError, match=value):
-            from_parquet(tmp_path, select)
-    else:
-        assert from_parquet(tmp_path, select) == (kind, value)
+def test_what_parquet_has_and_no_kind_holds_is_a_sentence(select: str, fragment: str, tmp_path: Path):
+    duckdb.execute(f"COPY (SELECT 1 AS id, {select} AS x) TO '{tmp_path / 't.parquet'}'")
+    with pytest.raises(DatasetError, match=fragment):
+        read(tmp_path / "t.parquet")
 
 
 def test_a_parquet_path_is_no_pattern(tmp_path: Path):
