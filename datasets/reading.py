@@ -68,12 +68,7 @@ def read(path: Path, uid: str | None = None) -> Read:
                 raise DatasetError(f"The file {path} is empty.")
     except OSError as error:
         raise DatasetError(f"The file {path} cannot be read: {error.strerror}.") from None
-    # Settings in the connection and not in the file: nothing is fetched, nothing but this file is opened.
-    settings = {"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    with duckdb.connect(":memory:", config=settings) as connection:
-        return (
-            _read_parquet(path, connection) if path.suffix.lower() == ".parquet" else _read_csv(path, uid, connection)
-        )
+    return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path, uid)
 
 
 def listed(names: Sequence[str]) -> str:
@@ -82,7 +77,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(plain) + (f" and {len(names) - 40} more" if len(names) > 40 else "")
 
 
-def _read_csv(path: Path, uid: str | None, connection: Connection) -> Read:
+def _read_csv(path: Path, uid: str | None) -> Read:
     lines = io.StringIO(_text(path), newline="")
     delimiter = _delimiter(lines, uid)
     records = _records(lines, delimiter, path)
@@ -91,13 +86,23 @@ def _read_csv(path: Path, uid: str | None, connection: Connection) -> Read:
     if not cells:
         raise DatasetError(f"The file {path} has a header but no rows.")
     raw = {f"c{i}": np.array([cell or None for cell in column], dtype=object) for i, column in enumerate(cells)}
-    connection.register("cells", pd.DataFrame(raw))
-    connection.execute("CREATE TABLE raw AS SELECT " + ", ".join(f"{c}::VARCHAR AS {c}" for c in raw) + " FROM cells")
-    connection.unregister("cells")
-    found = {name: _from_text(connection, f"c{i}") for i, name in enumerate(names)}
-    return tuple(Column(name, kind) for name, (kind, _) in found.items()), pd.DataFrame(
-        {name: values for name, (_, values) in found.items()}
+    with _connect() as connection:
+        connection.register("cells", pd.DataFrame(raw))
+        texts = ", ".join(f"CAST({c} AS VARCHAR) AS {c}" for c in raw)
+        connection.execute(f"CREATE TABLE raw AS SELECT {texts} FROM cells")
+        return _together(names, [_from_text(connection, c) for c in raw])
+
+
+def _connect() -> Connection:
+    return duckdb.connect(
+        ":memory:",
+        config={"threads": 1, "autoinstall_known_extensions": False, "autoload_known_extensions": False},
     )
+
+
+def _together(names: Sequence[str], found: Sequence[tuple[Kind, pd.Series]]) -> Read:
+    columns = tuple(Column(name, kind) for name, (kind, _) in zip(names, found, strict=True))
+    return columns, pd.DataFrame({name: values for name, (_, values) in zip(names, found, strict=True)})
 
 
 def _text(path: Path) -> str:
@@ -217,24 +222,23 @@ def _inferred(connection: Connection, c: str) -> tuple[Kind, bool]:
     return Kind.TEXT, False
 
 
-def _read_parquet(path: Path, connection: Connection) -> Read:
+def _read_parquet(path: Path) -> Read:
     pattern = re.sub(r"[*?\[]", r"[\g<0>]", str(path))  # a path and not a pattern of paths
     source = "read_parquet('" + pattern.replace("'", "''") + "', hive_partitioning=false)"
     try:
-        names = _checked_names(_top_names(connection, pattern), path)
-        places = [f"c{i}" for i in range(len(names))]
-        connection.execute(f"CREATE VIEW raw({', '.join(places)}) AS SELECT * FROM {source}")
-        types = [str(row[1]) for row in connection.execute("DESCRIBE raw").fetchall()]
-        found = {
-            name: _from_type(connection, c, of, f"The column {name!r} of {path}")
-            for name, c, of in zip(names, places, types, strict=True)
-        }
+        with _connect() as connection:
+            names = _checked_names(_top_names(connection, pattern), path)
+            places = [f"c{i}" for i in range(len(names))]
+            connection.execute(f"CREATE VIEW raw({', '.join(places)}) AS SELECT * FROM {source}")
+            types = [str(row[1]) for row in connection.execute("DESCRIBE raw").fetchall()]
+            typed = zip(names, places, types, strict=True)
+            found = [_from_type(connection, c, of, f"The column {name!r} of {path}") for name, c, of in typed]
     except (duckdb.Error, UnicodeError):
         raise DatasetError(f"The file {path} cannot be read as Parquet; it is damaged or of another format.") from None
-    frame = pd.DataFrame({name: values for name, (_, values) in found.items()})
+    columns, frame = _together(names, found)
     if not len(frame):
         raise DatasetError(f"The file {path} has columns but no rows.")
-    return tuple(Column(name, kind) for name, (kind, _) in found.items()), frame
+    return columns, frame
 
 
 def _top_names(connection: Connection, pattern: str) -> list[str]:
