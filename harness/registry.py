@@ -161,7 +161,7 @@ def _from_file(base: type[P], ref: str) -> type[P]:
     path = Path(ref)
     if path.suffix != ".py":
         kinds = "a .py page, a .csv or a .parquet" if kind == "dataset" else "a .py page"
-        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is {kinds} (see README).")
+        raise UnknownPlugin(f"{ref} is not a Python file; your own {kind} is {kinds} (see README).")
     if not path.is_file():
         raise UnknownPlugin(f"There is no file {ref}.")
     module = _module(path.resolve(), _digest({path}))

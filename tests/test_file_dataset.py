@@ -211,6 +211,7 @@ MISTAKES: list[tuple[str | bytes | None, str, str]] = [
     ("id,first name\n1,2\n", "", "Say with uid=… which column of t.csv tells the user: id, first name."),
     ("Ident,x\n1,2\n", ":uid=ident", "the columns are Ident, x. Did you mean 'Ident'?"),
     ("id,x\n1.5,2\n", ":uid=id", "holds real numbers"),
+    ("2024,x\n1,2\n", ":uid=2024", "in double quotes what reads as a number"),
     ("id,x\n,2\n,3\n1,4\n", ":uid=id", "'id' is NULL in 2 of 3 rows"),
     ("id,pay\n1,2\n", ":uid=id,secret=pai", "Did you mean 'pay'?"),
     ("id,pay\n1,2\n", ":uid=id,secret=id", "cannot be the secret"),
@@ -324,20 +325,21 @@ def test_relations_are_read_off_the_rows():
         relations(["x from y from z"], columns, "id", frame)
 
 
-ODD = ["person id", "first name", 'a"b', "select", "größe", "born on", "O'x.y", "pay", "band"]
+FLAG = "O'x.y [red] :cat:"
+ODD = ["person id", "first name", 'a"b', "select", "größe", "born on", FLAG, "pay", "band"]
 
 
 @pytest.fixture(scope="module")
 def odd(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """900 people with text uids; in each of three groups of `a"b` some are alone with their day of birth."""
+    """480 people with text uids; in each of three groups of `a"b` some are alone with their day of birth."""
     path = tmp_path_factory.mktemp("odd") / "my data.csv"
     rng = np.random.default_rng(5)
     with open(path, "w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file, delimiter=";")
         writer.writerow(ODD)
-        for i in range(900):
+        for i in range(480):
             day, pay = date(1990, 1, 1).toordinal() + int(rng.integers(150)), int(rng.integers(1000, 5000))
-            names = (rng.choice(["O'Neil", 'say "x"', "a;b", "ü\nx"]), rng.integers(3), rng.choice(["from", "'", ""]))
+            names = (rng.choice(["O'Neil", 'say "x"', "a;b", "ü\nx"]), i % 3, rng.choice(["from", "'", ""]))
             more = (round(float(rng.random()), 3), date.fromordinal(day), rng.choice(["true", "false"]), pay)
             writer.writerow([f"{i:05d}", *names, *more, "low" if pay < 2500 else "high"])
     return f'{path}:uid="person id",derived=["band from pay"]'
@@ -348,19 +350,21 @@ def test_attacks_work_on_odd_names_through_the_command(
     attack: str, odd: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     columns = r'columns=["a\"b","born on"]'
-    words = ["--dataset", odd, "--secret", "first name", "--trials", "1", "--victims", "10", "--jobs", "1"]
-    store = ["--results", str(tmp_path), "--json"]
-    assert main(["bench", "--defense", "none", "--attack", f"{attack}:{columns}", *words, *store]) == 0
+    words = ["--dataset", odd, "--secret", FLAG, "--trials", "1", "--victims", "10", "--jobs", "1"]
+    command = ["bench", "--defense", "none", "--attack", f"{attack}:{columns}", *words, "--results", str(tmp_path)]
+    assert main([*command, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["failed_trials"], result["claims"]) == (0, 10)
     assert result["utility"]["refused"] == 0
     assert result["utility"]["median_relative_error"] == 0
     assert result["confidence"] == 1 or attack == "guess"
+    assert main(command) == 0
+    assert f"\nsecret {FLAG}, 1 trial of 10 victims, seed 1\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("secret", ODD[2:])
 def test_every_kind_of_secret_is_judged_rightly(secret: str, odd: str):
-    by = "O'x.y" if secret == 'a"b' else r"a\"b"
+    by = FLAG if secret == 'a"b' else r"a\"b"
     day = "pay" if secret == "born on" else "born on"
     attack = f'intersection:columns=["{by}","{day}"],smallest_group=20'
     result = judged("none", attack, odd, secret=secret, victims=8)
@@ -371,15 +375,23 @@ def test_every_kind_of_secret_is_judged_rightly(secret: str, odd: str):
 
 
 def test_odd_names_are_shown_and_asked(odd: str, capsys: pytest.CaptureFixture[str]):
-    sql = """SELECT "first name", "a""b", "O'x.y", count(*) AS "n ""q" FROM my_data
-             WHERE "born on" < '1990-03-01' AND "O'x.y" AND "select" = '''' GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 3"""
-    assert main(["query", "--defense", "none", "--dataset", odd, "--json", sql]) == 0
+    select = f'SELECT "first name", "a""b", "{FLAG}", count(*) AS "n ""q" FROM my_data'
+    where = f"""WHERE "born on" < '1990-03-01' AND "{FLAG}" AND "select" = '''' """
+    words = [
+        "query",
+        "--defense",
+        "none",
+        "--dataset",
+        odd,
+        f"{select} {where} GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 3",
+    ]
+    assert main([*words, "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["columns"] == ["first name", 'a"b', "O'x.y", 'n "q']
+    assert answer["columns"] == ["first name", 'a"b', FLAG, 'n "q']
     assert answer["rows"][0][2] is True
-    assert main(["query", "--defense", "none", "--dataset", odd, sql]) == 0
+    assert main(words) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in ["first name", 'a"b', "O'x.y", 'n "q'])
+    assert all(name in shown for name in answer["columns"])
     assert any('"a""b"' in query for query in workload(load(odd)))
 
 
