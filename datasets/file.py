@@ -23,7 +23,7 @@ class file(Dataset):
     """A CSV or Parquet file of your own.
 
     1. Read the columns exactly, or not at all (`datasets/reading.py` has the table of kinds). Their names stay; odd
-       ones stand in double quotes in SQL. In CSV, an empty cell is NULL; NaN and infinities are NULL everywhere.
+       ones stand in double quotes in SQL. In CSV, an empty cell is NULL; among numbers NaN and infinities are NULL.
     2. Rows with the same uid are one user's. The same rows in every trial; the file's content is part of a result's
        identity.
     3. The table is called after the file, `my data.csv` is my_data; a name that SQL keeps for itself gets a `_` more.

@@ -63,13 +63,13 @@ class DuckEngine:
         columns = ", ".join(f"{_loaded(column)} AS {_quote(column.name)}" for column in schema.columns)
         uid = _canonical_uid(schema.column(schema.uid))
         secret = self.salt.hex()
-        self._connection.register("#loaded", table.frame)  # no table has such a name
+        self._connection.register("loaded", table.frame)
         self._connection.execute(
             f"CREATE TABLE {_quote(schema.table)} AS SELECT *, "
             f"md5_number_lower(concat('{secret}', {uid})) AS {_quote(UID_HASH)}, "
-            f'row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM "#loaded")'
+            f"row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
         )
-        self._connection.unregister("#loaded")
+        self._connection.unregister("loaded")
         row = self._connection.execute(
             f"SELECT count(*), count({_quote(schema.uid)}), count(DISTINCT {_quote(schema.uid)}) "
             f"FROM {_quote(schema.table)}"
