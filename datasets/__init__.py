@@ -3,4 +3,5 @@
 BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
+    "file": "datasets.file",
 }

@@ -105,7 +105,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
 @cli.command()
 @_spec("defense", "defenses", None, "What protects the table.")
 @_spec("attack", "attacks", None, "What tries to learn the secret.")
-@_spec("dataset", "datasets", "census", "What is protected.")
+@_spec("dataset", "datasets", "census", "What is protected; also a file, such as staff.csv:uid=id.")
 @click.option("--secret", metavar="COLUMN", help="The column to be learned; default: the dataset's first.")
 @click.option("--trials", default=20, show_default=True, help="Independent repetitions.")
 @click.option("--victims", default=25, show_default=True, help="Users attacked in one trial, at most.")
@@ -148,7 +148,7 @@ def bench(
 
 @cli.command()
 @_spec("defense", "defenses", None, "What protects the table.")
-@_spec("dataset", "datasets", "census", "What is asked.")
+@_spec("dataset", "datasets", "census", "What is asked; also a file, such as staff.csv:uid=id.")
 @click.option("--seed", default=1, show_default=True, help="Root of the data, the salt and the noise.")
 @click.option("--explain", is_flag=True, help="Show how the answer came about, with what the defense hides.")
 @_json

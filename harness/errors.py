@@ -5,6 +5,7 @@
     │   ├── SpecError           a spec that does not follow the grammar
     │   ├── UnknownPlugin       no plug-in of that name or path
     │   ├── ParameterError      an unknown or out-of-range parameter of a plug-in
+    │   ├── DatasetError        a data file that cannot be read as it is meant
     │   ├── BenchmarkError      a benchmark that cannot be run as asked (secret, victims, trials …)
     │   └── StoreError          a results store that cannot be reached, read or written
     ├── QueryRefused            SQL that the interface or a defense does not answer (rule, message)
@@ -37,6 +38,10 @@ class UnknownPlugin(UserError):
 
 class ParameterError(UserError):
     """An unknown or out-of-range parameter of a plug-in."""
+
+
+class DatasetError(UserError):
+    """A data file that cannot be read as it is meant."""
 
 
 class BenchmarkError(UserError):

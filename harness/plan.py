@@ -57,7 +57,8 @@ class Benchmark:
         for name, low, high in BOUNDS:
             if name in counts and not low <= counts[name] <= high:
                 raise BenchmarkError(f"{name} must be {low} or more and at most {high}, not {counts[name]}.")
-        schema = first_table(page, dataset, counts.get("seed", 1)).schema
+        table = first_table(page, dataset, counts.get("seed", 1))
+        schema = table.schema
         secret = secret or (schema.secrets[0] if schema.secrets else None)
         if secret is None:
             raise BenchmarkError(f"The dataset {dataset} names no secret; choose a column with --secret.")
@@ -66,6 +67,8 @@ class Benchmark:
         allowed = schema.secrets or tuple(name for name in schema.names if name != schema.uid)
         if secret not in allowed:
             raise BenchmarkError(f"{secret!r} cannot be a secret of {dataset}; choose one of {', '.join(allowed)}.")
+        if secret not in table.people:
+            raise BenchmarkError(f"{secret!r} differs between rows of one user; a secret is the same in all of them.")
         return cls(defense=defense, attack=attack, dataset=dataset, secret=secret, **counts)
 
     def plugins(self) -> tuple[Defense, Attack, Dataset]:
@@ -123,13 +126,21 @@ class Task:
 
 
 def content(dataset: Dataset) -> list[str]:
-    """The digest of each file that a dataset's rows come from."""
-    return [_file_digest(path, Path(path).stat().st_mtime_ns) for path in dataset.files()]
+    """The digest of each file that a dataset's rows come from. Raises BenchmarkError for one that cannot be read."""
+    digests = []
+    for path in dataset.files():
+        try:
+            state = Path(path).stat()
+            digests.append(_file_digest(path, (state.st_ino, state.st_size, state.st_mtime_ns)))
+        except OSError as error:
+            raise BenchmarkError(f"The file {path} cannot be read: {error.strerror}.") from None
+    return digests
 
 
 @cache
-def _file_digest(path: str, _changed: int) -> str:
-    return _hash(Path(path).read_bytes())
+def _file_digest(path: str, _state: tuple[int, ...]) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _hash(data: bytes) -> str:

@@ -86,7 +86,12 @@ def _checked(plugin: str, entry: dataclasses.Field[Any], value: Any) -> Any:
 
 def _allowed(kinds: set[str], optional: bool, entry: dataclasses.Field[Any]) -> str:
     low, high, choices = (entry.metadata.get(name) for name in ("low", "high", "choices"))
-    words = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a word"}
+    words = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a word (in double quotes what reads as a number)",
+    }
     text = " or ".join(words.get(kind, "a list of words") for kind in sorted(kinds))
     if choices:
         text = "one of " + ", ".join(choices)

@@ -86,12 +86,16 @@ def defense(spec: str) -> tuple[Defense, str]:
 
 def attack(spec: str) -> tuple[Attack, str]:
     """The attack that a spec names and its canonical spec. Raises UserError."""
-    return _one(Attack, spec, "attack")  # type: ignore[type-abstract]
+    return _one(Attack, specs.parse_one(spec, "attack"))  # type: ignore[type-abstract]
 
 
 def dataset(spec: str) -> tuple[Dataset, str]:
-    """The dataset that a spec names and its canonical spec. Raises UserError."""
-    return _one(Dataset, spec, "dataset")  # type: ignore[type-abstract]
+    """The dataset that a spec names and its canonical spec; the path of a .csv or .parquet stands for the dataset
+    `file` with that path. Raises UserError."""
+    part = specs.parse_one(spec, "dataset")
+    if part.ref.lower().endswith((".csv", ".parquet")):
+        part = specs.Part("file", (("path", part.ref), *part.params))
+    return _one(Dataset, part)  # type: ignore[type-abstract]
 
 
 def short(kind: KindName, spec: str) -> str:
@@ -137,9 +141,9 @@ def harness_sources() -> str:
     return _digest(set(Path(__file__).parent.rglob("*.py")))
 
 
-def _one(base: type[P], spec: str, what: str) -> tuple[P, str]:
-    plugin, part = _build(base, specs.parse_one(spec, what))
-    return plugin, specs.canonical((part,))
+def _one(base: type[P], part: specs.Part) -> tuple[P, str]:
+    plugin, built = _build(base, part)
+    return plugin, specs.canonical((built,))
 
 
 def _build(base: type[P], part: specs.Part) -> tuple[P, specs.Part]:
@@ -160,7 +164,8 @@ def _from_file(base: type[P], ref: str) -> type[P]:
     kind = _KINDS[base][:-1]
     path = Path(ref)
     if path.suffix != ".py":
-        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is a .py page (see README).")
+        kinds = "a .py page, a .csv or a .parquet" if kind == "dataset" else "a .py page"
+        raise UnknownPlugin(f"{ref} is not a Python file; your own {kind} is {kinds} (see README).")
     if not path.is_file():
         raise UnknownPlugin(f"There is no file {ref}.")
     module = _module(path.resolve(), _digest({path}))

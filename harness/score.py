@@ -84,6 +84,8 @@ class Truth:
             return cells.isna().to_numpy()
         if column == self.secret and self.tolerance > 0 and isinstance(value, int | float):
             return (abs(cells.to_numpy(dtype=float, na_value=np.nan) - value) <= self.tolerance).astype(bool)
+        if isinstance(value, date):
+            value = pd.Timestamp(value)  # the cells of a date column are midnights, which equal no plain date
         if isinstance(value, str) and pd.api.types.is_numeric_dtype(cells):
             return np.zeros(len(cells), dtype=bool)
         return (cells == value).fillna(False).to_numpy(dtype=bool)

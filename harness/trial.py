@@ -19,7 +19,7 @@ from harness.channel import Outcome, conduct
 from harness.engine import DuckEngine
 from harness.errors import BenchmarkError, DeadlineExceeded, SnoopBenchError
 from harness.model import Answer, Array, Kind, Refused, Table
-from harness.plan import Task
+from harness.plan import Task, content
 from harness.plugin import Dataset, Defense
 from harness.record import TrialRecord
 from harness.score import TrialScore, Truth, judge, resolved
@@ -129,7 +129,7 @@ def attack_once(task: Task) -> Judged:
 def load(dataset: Dataset, spec: str, seed: int, trial: int) -> Table:
     """The dataset's rows in this trial: a fresh draw, or the same rows every time where it is not random."""
     if not dataset.random:
-        return _fixed(spec)
+        return _fixed(spec, tuple(content(dataset)))
     return checked(dataset.load(generator(seed, "dataset", spec, trial)), spec)
 
 
@@ -139,7 +139,7 @@ def first_table(dataset: Dataset, spec: str, seed: int) -> Table:
 
 
 @lru_cache(maxsize=KEPT)
-def _fixed(spec: str) -> Table:
+def _fixed(spec: str, _content: tuple[str, ...]) -> Table:
     return checked(registry.dataset(spec)[0].load(generator("fixed", spec)), spec)
 
 

@@ -92,7 +92,7 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
         (["bench", "--defense", "output-perturbation:p=1.5", "--attack", "guess"], "from 0 to 1"),
         (["bench", "--defense", "output-perturbation:kind=x", "--attack", "guess"], "one of multiply, add, gaussian"),
         (["bench", "--defense", "k-threshold:k", "--attack", "guess"], "name=value"),
-        (["bench", "--defense", "none", "--attack", "guess", "--dataset", "staff.csv"], "not a Python file"),
+        (["bench", "--defense", "none", "--attack", "guess", "--dataset", "./staff.txt"], "not a Python file"),
         (["bench", "--defense", "none", "--attack", "./no.py"], "There is no file ./no.py"),
         (["bench", "--defense", "none", "--attack", "guess", "--secret", "x"], "choose one of occupation"),
         (["bench", "--defense", "none", "--attack", "guess", "--secret", "uid"], "uid cannot be the secret"),
@@ -204,7 +204,8 @@ def test_list_and_doctor(capsys: pytest.CaptureFixture[str]):
         for entry in entries:
             assert entry["doc"]
             assert all(parameter["doc"] for parameter in entry["parameters"])
-    assert all(entry["licence"] and entry["secrets"] for entry in found["datasets"])
+    assert all(entry["licence"] and entry["source"] for entry in found["datasets"])
+    assert [entry["name"] for entry in found["datasets"] if not entry["secrets"]] == ["file"], "it needs a path"
     status, out, _ = run(capsys, "list", "defenses")
     assert "Source:" in out
     status, out, _ = run(capsys, "doctor", "--json")

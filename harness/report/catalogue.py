@@ -39,15 +39,21 @@ def _entry(name: str, cls: type[Plugin]) -> dict[str, Any]:
         "parameters": [_parameter(field) for field in dataclasses.fields(cls)],
     }
     if issubclass(cls, Dataset):
-        schema = cls().load(generator("catalogue", name)).schema
-        entry |= {
-            "licence": cls.licence,
-            "source": cls.source,
-            "uid": schema.uid,
-            "columns": {column.name: str(column.kind) for column in schema.columns},
-            "secrets": list(schema.secrets),
-        }
+        entry |= {"licence": cls.licence, "source": cls.source, **_roles(name, cls)}
     return entry
+
+
+def _roles(name: str, cls: type[Dataset]) -> dict[str, Any]:
+    """What is known of the columns without parameters: nothing where the dataset needs some."""
+    try:
+        schema = cls().load(generator("catalogue", name)).schema
+    except UserError:
+        return {"uid": None, "columns": {}, "secrets": []}
+    return {
+        "uid": schema.uid,
+        "columns": {column.name: str(column.kind) for column in schema.columns},
+        "secrets": list(schema.secrets),
+    }
 
 
 def _parameter(field: dataclasses.Field[Any]) -> dict[str, Any]:
@@ -73,10 +79,11 @@ def print_catalogue(found: dict[str, list[dict[str, Any]]]) -> None:
             out.print(_indented(entry["doc"]), markup=False, soft_wrap=True)
             for parameter in entry["parameters"]:
                 out.print(f"    {_parameter_line(parameter)}", markup=False)
-            if "columns" in entry:
+            if entry.get("columns"):
                 columns = ", ".join(f"{name} ({kind})" for name, kind in entry["columns"].items())
                 out.print(f"    columns: {columns}", markup=False)
                 out.print(f"    uid: {entry['uid']}; secrets: {', '.join(entry['secrets'])}", markup=False)
+            if "licence" in entry:
                 out.print(f"    licence: {entry['licence']}; source: {entry['source']}", markup=False)
 
 

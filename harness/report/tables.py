@@ -16,8 +16,10 @@ WIDTH = 100  # where the output is no terminal
 
 
 def console() -> Console:
-    """Standard output; 100 columns wide and without colour where it is no terminal."""
-    return Console(width=None if sys.stdout.isatty() else WIDTH, soft_wrap=False, highlight=False)
+    """Standard output; 100 columns wide and without colour where it is no terminal. Text is shown as it is: a name
+    may hold what would be markup, `[red]` or `:cat:`."""
+    width = None if sys.stdout.isatty() else WIDTH
+    return Console(width=width, soft_wrap=False, highlight=False, markup=False, emoji=False)
 
 
 def print_summary(result: dict[str, Any], out: Console) -> None:
