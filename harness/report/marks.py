@@ -1,0 +1,47 @@
+"""What the figures share: how an attack looks, where a long name breaks, how a setting is headed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harness.report.stored import Setting
+
+# Okabe and Ito, "Color universal design" (2008), without the yellow, which is lost on white paper.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+SHAPES = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")
+WIDEST = 22  # characters of a name on one line
+
+
+def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Colour and marker of each name, in the order of the names: both differ, so that neither is needed alone."""
+    return {
+        name: (COLOURS[number % len(COLOURS)], SHAPES[number % len(SHAPES)])
+        for number, name in enumerate(sorted(set(names)))
+    }
+
+
+def broken(name: str, widest: int = WIDEST) -> str:
+    """A name on as many lines as it needs: broken after + , : / and =, within a word only where it is too long."""
+    lines = [""]
+    for piece in re.findall(r"[^+,:/=\s]*[+,:/=\s]?", name):
+        while len(lines[-1] + piece) > widest:
+            if len(piece) <= widest:
+                lines.append("")
+                break
+            room = widest - len(lines[-1])
+            lines[-1] += piece[:room]
+            piece = piece[room:]
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines).strip()
+
+
+def heading(setting: Setting) -> str:
+    """The setting as the lines of a title."""
+    words, lines = str(setting).split(" "), [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > 48:
+            lines.append("")
+        lines[-1] += f"{word} "
+    return "\n".join(broken(line.strip(), 52) for line in lines)
