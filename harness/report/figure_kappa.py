@@ -39,6 +39,7 @@ def draw_kappa(found: Sequence[Stored]) -> Figure | None:
     figure.set_size_inches(figure.get_figwidth(), _LINE * (line + title.count("\n") + 1) + 0.75)
     axes = figure.add_subplot()
     figure.suptitle(title)
+    figure.supxlabel("κ_reach (0: a guess, 1: certainty)\nall trials with 95 % t-interval; faint: one trial each")
     _axis(axes, labels, line)
     look = looks(one.attack for one, _ in rows)
     for place, (one, summary) in zip(places, rows, strict=True):
@@ -63,15 +64,12 @@ def _axis(axes: Axes, labels: Sequence[tuple[float, str, bool]], lines: float) -
     axes.spines["left"].set_visible(False)
     axes.grid(axis="x")
     axes.axvline(0, color="0.35", linewidth=0.8)
-    axes.set_xlabel(
-        "κ_reach (0: a guess, 1: certainty)\nmark and line: all trials, 95 % t-interval; dots: one trial each"
-    )
 
 
 def _row(axes: Axes, place: float, one: Stored, summary: dict[str, Any], look: tuple[str, str]) -> None:
     colour, shape = look
     values = one.kappa_reach
-    axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.25, markersize=3, markeredgewidth=0)
+    axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.35, markersize=3.2, markeredgewidth=0)
     if summary["kappa_reach_ci"] is not None:
         axes.hlines(place, *summary["kappa_reach_ci"], color=colour, linewidth=1.2)
     axes.plot(summary["kappa_reach"], place, shape, color=colour, markeredgecolor="white", markeredgewidth=0.4)

@@ -1,14 +1,15 @@
 """κ_reach against what the defense costs its users: a mark for each benchmark of a setting.
 
 The error is drawn to a logarithmic scale. It has no place for an error of 0 or one that is not defined (no cell of the
-workload was answered): such defenses stand in strips of their own, side by side.
+workload was answered): such defenses stand in strips of their own. A defense's marks stand side by side, one place for
+each attack, and crowded defenses move apart; a line leads from each to its error on the axis.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.report.marks import broken, heading, looks
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDE = 200.0  # points; about the width of the axes, whose coordinate runs from 0 to here
-_HIGH = 140.0  # points; about their height
-_STRIP = 80.0  # points that a strip takes, at most
+_HIGH = 150.0  # points; about their height
 _LINE = 8.5  # points that a line of text takes
-_MARK = 5.0  # points from mark to mark, at least
+_MARK = 4.6  # points from mark to mark
+_FOOT = 0.07  # of the height of the axes: there the lines lead to the errors
 
 
 class _Point(NamedTuple):
@@ -34,18 +35,25 @@ class _Point(NamedTuple):
 
 
 class _Scale(NamedTuple):
-    """Where things stand on the axis: the middle of each defense's strip, and the decades between two places."""
+    """The axis in points: a strip for errors of 0 up to `left`, `low` to `high` (in lg of the error) up to `right`,
+    then a strip for undefined ones."""
 
-    strips: dict[tuple[str, bool], float]  # by defense, and whether the error is defined (then it is 0)
     left: float
     right: float
-    low: float  # lg of the error at `left`
+    low: float
     high: float
 
-    def place(self, defense: str, error: float | None) -> float:
-        if not error:
-            return self.strips[defense, error is not None]
+    def place(self, error: float) -> float:
         return self.left + (math.log10(error) - self.low) / (self.high - self.low) * (self.right - self.left)
+
+
+class _Column(NamedTuple):
+    """The marks of a defense, around `middle`; `ends` are its errors' places on the axis (more than one only where
+    attacks had different trials), none in a strip."""
+
+    middle: float
+    width: float
+    ends: tuple[float, ...]
 
 
 def draw_utility(found: Sequence[Stored]) -> Figure | None:
@@ -60,77 +68,87 @@ def draw_utility(found: Sequence[Stored]) -> Figure | None:
             points.append(_Point(one.defense, one.attack, error, summary["kappa_reach"], summary["kappa_reach_ci"]))
     if not points:
         return None
-    points.sort(key=lambda point: (point.defense, point.attack))
-    scale = _scale(points)
+    attacks = sorted({point.attack for point in points})
+    scale, columns = _columns(points, len(attacks))
     figure = Figure()
-    figure.suptitle(heading(found[0].setting))
+    title = heading(found[0].setting)
+    figure.suptitle(title)
     axes = figure.add_subplot()
     low = min([-0.05, *(point.interval[0] if point.interval else point.kappa for point in points)])
-    axes.set_ylim(low - 0.04, 1.07)
-    places = _marks(axes, points, scale)
-    longest = _names(axes, places)
+    axes.set_ylim(low - 0.03 - _FOOT * (1.1 - low), 1.07)
     _axis(axes, scale, points)
-    rows = _legend(figure, sorted({point.attack for point in points}))
-    lines = (4 + heading(found[0].setting).count("\n") + rows) * _LINE * 1.2
-    figure.set_size_inches(figure.get_figwidth(), (_HIGH + 4.4 * longest + lines + 30) / 72)
+    longest = _names(axes, columns)
+    look = looks(attacks)
+    for point in points:
+        column = columns[point.defense]
+        across = column.middle + (attacks.index(point.attack) - (len(attacks) - 1) / 2) * _lane(column, len(attacks))
+        colour, shape = look[point.attack]
+        if point.interval is not None:
+            axes.plot([across, across], point.interval, color=colour, linewidth=0.8, alpha=0.6)
+        axes.plot(across, point.kappa, shape, color=colour, markeredgecolor="white", markeredgewidth=0.4)
+    rows = _legend(figure, attacks)
+    height = _HIGH + 4.4 * longest + (title.count("\n") + rows) * _LINE * 1.2 + 60
+    figure.set_size_inches(figure.get_figwidth(), height / 72)
     return figure
 
 
-def _scale(points: Iterable[_Point]) -> _Scale:
-    errors = [point.error for point in points if point.error]
-    zero = sorted({point.defense for point in points if point.error == 0})
-    undefined = sorted({point.defense for point in points if point.error is None})
-    low, high = (math.log10(min(errors)), math.log10(max(errors))) if errors else (-2.0, 0.0)
-    middle, half = (low + high) / 2, max((high - low) / 2 * 1.12, 0.3)
-    left, right = _strip_width(zero), _WIDE - _strip_width(undefined)
-    strips = {(name, True): left * (i + 0.5) / len(zero) for i, name in enumerate(zero)}
-    strips |= {(name, False): right + (_WIDE - right) * (i + 0.5) / len(undefined) for i, name in enumerate(undefined)}
-    return _Scale(strips, left, right, middle - half, middle + half)
-
-
-def _strip_width(defenses: Sequence[str]) -> float:
-    return min(_STRIP, sum(max(22.0, _LINE * (broken(name).count("\n") + 1)) for name in defenses))
-
-
-def _marks(axes: Axes, points: Sequence[_Point], scale: _Scale) -> dict[str, list[float]]:
-    """Draw the marks; gives where each defense stands. A mark that would cover another one moves to its side."""
-    look = looks(point.attack for point in points)
-    low, high = axes.get_ylim()
-    taken: list[tuple[float, float]] = []
-    places: dict[str, list[float]] = defaultdict(list)
+def _columns(points: Sequence[_Point], attacks: int) -> tuple[_Scale, dict[str, _Column]]:
+    errors: dict[str, list[float | None]] = defaultdict(list)
     for point in points:
-        place = scale.place(point.defense, point.error)
-        places[point.defense].append(place)
-        across, up = place, (point.kappa - low) / (high - low) * _HIGH
-        for step in range(1, 2 * len(points)):
-            if all(math.hypot(across - x, up - y) >= _MARK for x, y in taken):
-                break
-            across = place + (-1) ** step * (step + 1) // 2 * _MARK
-        taken.append((across, up))
-        colour, shape = look[point.attack]
-        if point.interval is not None:
-            axes.vlines(across, *point.interval, color=colour, linewidth=0.8, alpha=0.6)
-        axes.plot(across, point.kappa, shape, color=colour, markeredgecolor="white", markeredgewidth=0.4)
-    return places
+        errors[point.defense].append(point.error)
+    strips: dict[str, list[str]] = {"zero": [], "measured": [], "undefined": []}
+    for name in sorted(errors):
+        known = [error for error in errors[name] if error is not None]
+        strips["measured" if any(known) else "zero" if known else "undefined"].append(name)
+    widths = {name: max(attacks * _MARK + 5, _LINE * (broken(name).count("\n") + 1)) for name in errors}
+    squeeze = min(1.0, _WIDE / sum(widths.values()))
+    room = {strip: squeeze * sum(widths[name] for name in names) for strip, names in strips.items()}
+    positive = [math.log10(error) for known in errors.values() for error in known if error]
+    low, high = (min(positive), max(positive)) if positive else (-1.0, -1.0)
+    middle, half = (low + high) / 2, max((high - low) / 2 * 1.15, 0.3)
+    scale = _Scale(room["zero"], _WIDE - room["undefined"], middle - half, middle + half)
+    columns: dict[str, _Column] = {}
+    for strip, start, end in (
+        ("zero", 0.0, scale.left),
+        ("measured", scale.left, scale.right),
+        ("undefined", scale.right, _WIDE),
+    ):
+        ends = {name: tuple(sorted({scale.place(error) for error in errors[name] if error})) for name in strips[strip]}
+        names = sorted(ends, key=lambda name: (ends[name], name))
+        wished = [sum(ends[name]) / len(ends[name]) if ends[name] else start for name in names]
+        wide = [squeeze * widths[name] for name in names]
+        for name, place, width in zip(names, apart(wished, wide, start, end), wide, strict=True):
+            columns[name] = _Column(place, width, ends[name])
+    return scale, columns
 
 
-def _names(axes: Axes, places: Mapping[str, Sequence[float]]) -> int:
-    """The defenses' names above the axes, moved apart, each with a line to where it stands. Gives their length."""
+def apart(wished: Sequence[float], wide: Sequence[float], start: float, end: float) -> list[float]:
+    """Places as near to the wished ones (ascending) as can be, in squares, for things of these widths to stand between
+    `start` and `end` without overlap: an isotonic regression of the gaps."""
     import numpy as np
     from scipy.optimize import isotonic_regression
 
-    middles = {name: sum(found) / len(found) for name, found in places.items()}
-    names = sorted(middles, key=lambda name: (middles[name], name))
-    wide = np.array([_LINE * (broken(name).count("\n") + 1) for name in names])
-    offsets = np.cumsum(wide) - wide / 2  # of each name from the first one's edge, if they stood without gaps
-    target = np.array([middles[name] for name in names])
-    moved = isotonic_regression(target - offsets).x.clip(-6, _WIDE + 6 - wide.sum()) + offsets
+    if not wished:
+        return []
+    offsets = np.cumsum(wide) - np.array(wide) / 2
+    free = max(start, end - sum(wide))
+    placed = isotonic_regression(np.array(wished) - offsets).x.clip(start, free) + offsets
+    return [float(place) for place in placed]
+
+
+def _lane(column: _Column, attacks: int) -> float:
+    return min(_MARK, column.width / (attacks + 0.5))
+
+
+def _names(axes: Axes, columns: Mapping[str, _Column]) -> int:
+    """Names above the axes, and the lines that lead from there to the errors. Gives the length of the longest."""
     top = axes.get_xaxis_transform()
-    for name, stands, place in zip(names, target, moved, strict=True):
-        axes.plot([stands, stands], [0, 1], color="0.85", linewidth=0.5, transform=top, zorder=0)
-        axes.plot([stands, place], [1, 1.06], color="0.6", linewidth=0.5, transform=top, clip_on=False)
-        axes.text(place, 1.08, broken(name), rotation=90, ha="center", va="bottom", linespacing=1.0, transform=top)
-    return max(len(line) for name in names for line in broken(name).split("\n"))
+    for name, column in columns.items():
+        for end in column.ends or (column.middle,):
+            across, up = [end, column.middle, column.middle], [0, _FOOT, 1]
+            axes.plot(across, up, color="0.7", linewidth=0.5, transform=top, zorder=0.5)
+        axes.text(column.middle, 1.02, broken(name), rotation=90, ha="center", va="bottom", transform=top)
+    return max(len(line) for name in columns for line in broken(name).split("\n"))
 
 
 def _axis(axes: Axes, scale: _Scale, points: Sequence[_Point]) -> None:
@@ -138,26 +156,27 @@ def _axis(axes: Axes, scale: _Scale, points: Sequence[_Point]) -> None:
     ticks: list[tuple[float, str]] = []
     label = "median relative error of the workload"
     if scale.left > 0:
-        axes.axvspan(0, scale.left, color="0.95", zorder=-1)
+        axes.axvspan(0, scale.left, color="0.95", linewidth=0, zorder=0)
         ticks.append((scale.left / 2, "0 %"))
     if scale.right < _WIDE:
-        axes.axvspan(scale.right, _WIDE, color="0.95", zorder=-1)
+        axes.axvspan(scale.right, _WIDE, color="0.95", linewidth=0, zorder=0)
         ticks.append(((scale.right + _WIDE) / 2, "n/a"))
         label += "\n(n/a: no cell was answered)"
+    minor = []
     if any(point.error for point in points):
         digits = (1, 2, 5) if scale.high - scale.low < 1.5 else (1,)
         for power in range(math.floor(scale.low), math.ceil(scale.high)):
             for digit in range(1, 10):
-                place = scale.place("", digit * 10.0**power)
-                if scale.left <= place <= scale.right:
-                    axes.plot([place, place], [0, -0.015], color="0", linewidth=0.4, clip_on=False,
-                              transform=axes.get_xaxis_transform())  # fmt: skip
+                place = scale.place(digit * 10.0**power)
+                if scale.left < place < scale.right:
+                    minor.append(place)
                     if digit in digits:
                         ticks.append((place, f"{100 * digit * 10.0**power:g} %"))
     axes.set_xticks([place for place, _ in ticks], [text for _, text in ticks])
+    axes.set_xticks(minor, minor=True)
     axes.set_xlabel(label)
     axes.set_ylabel("κ_reach, 95 % t-interval over trials")
-    axes.axhline(0, color="0.35", linewidth=0.8, zorder=0)
+    axes.axhline(0, color="0.35", linewidth=0.8, zorder=0.6)
 
 
 def _legend(figure: Figure, attacks: Sequence[str]) -> int:
@@ -166,7 +185,8 @@ def _legend(figure: Figure, attacks: Sequence[str]) -> int:
 
     look = looks(attacks)
     names = [broken(attack, 40) for attack in attacks]
-    columns = max(1, min(len(names), 48 // (max(len(line) for name in names for line in name.split("\n")) + 4)))
+    most = max(1, 48 // (max(len(line) for name in names for line in name.split("\n")) + 4))
+    rows = math.ceil(len(names) / most)
     marks = [Line2D([], [], linestyle="", color=look[attack][0], marker=look[attack][1]) for attack in attacks]
-    figure.legend(marks, names, loc="outside lower center", ncols=columns, borderaxespad=0.2)
-    return sum(name.count("\n") + 1 for name in names[::columns])
+    figure.legend(marks, names, loc="outside lower center", ncols=math.ceil(len(names) / rows), borderaxespad=0.2)
+    return max(rows, sum(name.count("\n") + 1 for name in names[:rows]))

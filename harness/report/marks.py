@@ -22,9 +22,10 @@ def looks(names: Iterable[str]) -> dict[str, tuple[str, str]]:
 
 
 def broken(name: str, widest: int = WIDEST) -> str:
-    """A name on as many lines as it needs: broken after + , : / and =, within a word only where it is too long."""
+    """A name on as many lines as it needs: broken after + , : / = and spaces, within a word only where it is too
+    long."""
     lines = [""]
-    for piece in re.findall(r"[^+,:/=\s]*[+,:/=\s]?", name):
+    for piece in re.findall(r"[^+,:/=\s]*[+,:/=\s]*", name):
         while len(lines[-1] + piece) > widest:
             if len(piece) <= widest:
                 lines.append("")
@@ -34,14 +35,10 @@ def broken(name: str, widest: int = WIDEST) -> str:
             piece = piece[room:]
             lines.append("")
         lines[-1] += piece
-    return "\n".join(lines).strip()
+    return "\n".join(line.strip() for line in lines).strip()
 
 
 def heading(setting: Setting) -> str:
-    """The setting as the lines of a title."""
-    words, lines = str(setting).split(" "), [""]
-    for word in words:
-        if len(lines[-1]) + len(word) > 48:
-            lines.append("")
-        lines[-1] += f"{word} "
-    return "\n".join(broken(line.strip(), 52) for line in lines)
+    """The setting as the lines of a title: the dataset, then the rest."""
+    rest = str(setting).removeprefix(setting.dataset).strip(" ()")
+    return f"{broken(setting.dataset, 48)}\n{broken(rest, 52)}"
