@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.report.marks import broken, heading, looks
 from harness.report.stored import Stored
+from harness.report.summary import LEAST_TRIALS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,11 +36,15 @@ def draw_kappa(found: Sequence[Stored]) -> Figure | None:
         line = _label(labels, line, broken(one.defense), False)
         places.append(labels[-1][0])
     title = heading(found[0].setting)
+    few = any(summary["kappa_reach_ci"] is None for _, summary in rows)
     figure = Figure()
-    figure.set_size_inches(figure.get_figwidth(), _LINE * (line + title.count("\n") + 1) + 0.75)
+    figure.set_size_inches(figure.get_figwidth(), _LINE * (line + title.count("\n") + 1 + few) + 0.75)
     axes = figure.add_subplot()
     figure.suptitle(title)
-    figure.supxlabel("κ_reach (0: a guess, 1: certainty)\nall trials with 95 % t-interval; faint: one trial each")
+    figure.supxlabel(
+        "κ_reach (0: a guess, 1: certainty)\nall trials with 95 % t-interval; faint: one trial each"
+        + few * f"\n(no interval with fewer than {LEAST_TRIALS} trials)"
+    )
     _axis(axes, labels, line)
     look = looks(one.attack for one, _ in rows)
     for place, (one, summary) in zip(places, rows, strict=True):

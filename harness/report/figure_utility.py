@@ -87,7 +87,7 @@ def draw_utility(found: Sequence[Stored]) -> Figure | None:
             axes.plot([across, across], point.interval, color=colour, linewidth=0.8, alpha=0.6)
         axes.plot(across, point.kappa, shape, color=colour, markeredgecolor="white", markeredgewidth=0.4)
     rows = _legend(figure, attacks)
-    height = _HIGH + 4.4 * longest + (title.count("\n") + rows) * _LINE * 1.2 + 60
+    height = _HIGH + 4.4 * longest + (title.count("\n") + rows) * _LINE * 1.2 + 70
     figure.set_size_inches(figure.get_figwidth(), height / 72)
     return figure
 
@@ -147,21 +147,24 @@ def _names(axes: Axes, columns: Mapping[str, _Column]) -> int:
         for end in column.ends or (column.middle,):
             across, up = [end, column.middle, column.middle], [0, _FOOT, 1]
             axes.plot(across, up, color="0.7", linewidth=0.5, transform=top, zorder=0.5)
-        axes.text(column.middle, 1.02, broken(name), rotation=90, ha="center", va="bottom", transform=top)
+        axes.text(
+            column.middle, 1.02, broken(name), rotation=90, ha="center", va="bottom", multialignment="left",
+            transform=top,
+        )  # fmt: skip
     return max(len(line) for name in columns for line in broken(name).split("\n"))
 
 
 def _axis(axes: Axes, scale: _Scale, points: Sequence[_Point]) -> None:
     axes.set_xlim(0, _WIDE)
     ticks: list[tuple[float, str]] = []
-    label = "median relative error of the workload"
+    label = "median relative error of the workload (mean of trials),\nread where a defense's line meets the axis"
     if scale.left > 0:
         axes.axvspan(0, scale.left, color="0.95", linewidth=0, zorder=0)
         ticks.append((scale.left / 2, "0 %"))
     if scale.right < _WIDE:
         axes.axvspan(scale.right, _WIDE, color="0.95", linewidth=0, zorder=0)
         ticks.append(((scale.right + _WIDE) / 2, "n/a"))
-        label += "\n(n/a: no cell was answered)"
+        label += "\nn/a: no cell was answered"
     minor = []
     if any(point.error for point in points):
         digits = (1, 2, 5) if scale.high - scale.low < 1.5 else (1,)

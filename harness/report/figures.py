@@ -44,6 +44,8 @@ def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
 
 def _save(figure: Figure, folder: Path, name: str) -> list[str]:
     files = []
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, it is the same in every format
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for ending, undated in _UNDATED.items():
