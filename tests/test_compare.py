@@ -24,13 +24,17 @@ def compare(capsys: pytest.CaptureFixture[str], results: Path, *words: str) -> t
     return json.loads(captured.out), captured.err
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
+pytestmark = pytest.mark.filterwarnings("ignore:Precision loss occurred:RuntimeWarning")  # SciPy, of constant samples
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
     for defense, correct in (("none", NONE), ("diffix", DIFFIX), ("sticky", STICKY)):
-        keep(tmp_path, defense, "difference", correct)
-    keep(tmp_path, "diffix", "guess", [1, -1, 2, 0, 3])
-    keep(tmp_path, "none", "guess", [1, 0, 2], dataset="census", secret="occupation")
-    return tmp_path
+        keep(folder, defense, "difference", correct)
+    keep(folder, "diffix", "guess", [1, -1, 2, 0, 3])
+    keep(folder, "none", "guess", [1, 0, 2], dataset="census", secret="occupation")
+    return folder
 
 
 def test_the_numbers_are_scipys(results: Path, capsys: pytest.CaptureFixture[str]):
