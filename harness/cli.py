@@ -204,23 +204,20 @@ def show(results: str, every: bool, as_json: bool) -> None:
 
 def _filters(function: F) -> F:
     """--dataset, --secret, --attack and --defense, each of which may be repeated."""
-    for name, kind in (("defense", "defenses"), ("attack", "attacks"), ("dataset", "datasets")):
-        function = click.option(f"--{name}", kind, multiple=True, metavar="SPEC", shell_complete=_complete(kind),
+    options = (("defense", "SPEC", "defenses"), ("attack", "SPEC", "attacks"), ("secret", "COLUMN", "secrets"),
+               ("dataset", "SPEC", "datasets"))  # fmt: skip
+    for name, value, kind in options:
+        complete = _complete(kind) if kind in KINDS else None
+        function = click.option(f"--{name}", kind, multiple=True, metavar=value, shell_complete=complete,
                                 help=f"Only this {name}; repeat it for several.")(function)  # fmt: skip
-    return click.option("--secret", "secrets", multiple=True, metavar="COLUMN", help="Only this secret; likewise.")(
-        function
-    )
-
-
-def _tell(notes: Sequence[str]) -> None:
-    for note in notes:
-        click.echo(note, err=True)
+    return function
 
 
 @cli.command()
 @click.option("--by", type=click.Choice(["defense", "attack"]), default="defense", show_default=True,
               help="What differs within a family; the other one is shared.")  # fmt: skip
-@click.option("--against", metavar="SPEC", help="Only the pairs with this defense (--by attack: attack) as reference.")
+@click.option("--against", metavar="SPEC",
+              help="Only pairs with this defense (--by attack: attack) as reference, and Holm over these.")  # fmt: skip
 @_filters
 @_results
 @_json
