@@ -213,6 +213,11 @@ def _filters(function: F) -> F:
     return function
 
 
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        click.echo(note, err=True)
+
+
 @cli.command()
 @click.option("--by", type=click.Choice(["defense", "attack"]), default="defense", show_default=True,
               help="What differs within a family; the other one is shared.")  # fmt: skip
