@@ -23,6 +23,8 @@ _WIDE = 200.0  # points; about the width of the axes, whose coordinate runs from
 _HIGH = 150.0  # points; about their height
 _LINE = 8.5  # points that a line of text takes
 _MARK = 4.6  # points from mark to mark
+_TICK = 26.0  # points that a tick's label takes
+_DIGITS = (((1, 2, 5), math.log10(2)), ((1, 3), math.log10(3)))  # ticks of a decade, and the closest two's distance
 _FOOT = 0.07  # of the height of the axes: there the lines lead to the errors
 
 
@@ -167,7 +169,8 @@ def _axis(axes: Axes, scale: _Scale, points: Sequence[_Point]) -> None:
         label += "\nn/a: no cell was answered"
     minor = []
     if any(point.error for point in points):
-        digits = (1, 2, 5) if scale.high - scale.low < 1.5 else (1,)
+        decade = (scale.right - scale.left) / (scale.high - scale.low)
+        digits = next((some for some, gap in _DIGITS if gap * decade >= _TICK), (1,))
         for power in range(math.floor(scale.low), math.ceil(scale.high)):
             for digit in range(1, 10):
                 place = scale.place(digit * 10.0**power)
