@@ -15,6 +15,7 @@ from harness.errors import SnoopBenchError, UserError
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
+FIGURES = ("kappa", "utility")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,19 +193,96 @@ def _answer_json(answer: Any) -> dict[str, Any]:
 
 @cli.command()
 @_results
+@click.option("--all", "every", is_flag=True, help="Older and incomplete versions of a benchmark as well.")
 @_json
-def show(results: str, as_json: bool) -> None:
-    """Show the benchmarks of a results store."""
-    from harness.report.stored import stored_summaries
+def show(results: str, every: bool, as_json: bool) -> None:
+    """Show the benchmarks of a results store, of each the newest complete version."""
+    from harness.report.stored import newest, stored
     from harness.report.tables import console, print_overview
 
-    found = stored_summaries(results)
+    found, notes = (stored(results), []) if every else newest(stored(results))
+    _tell(notes)
+    summaries = [one.summary() for one in found]
     if as_json:
-        _emit(found)
+        _emit(summaries)
     elif not found:
         click.echo("The store is empty; run snoopbench bench first.")
     else:
-        print_overview(found, console())
+        print_overview(summaries, console())
+
+
+def _filters(function: F) -> F:
+    """--dataset, --secret, --attack and --defense, each of which may be repeated."""
+    options = (("defense", "SPEC", "defenses"), ("attack", "SPEC", "attacks"), ("secret", "COLUMN", "secrets"),
+               ("dataset", "SPEC", "datasets"))  # fmt: skip
+    for name, value, kind in options:
+        complete = _complete(kind) if kind in KINDS else None
+        function = click.option(f"--{name}", kind, multiple=True, metavar=value, shell_complete=complete,
+                                help=f"Only this {name}; repeat it for several.")(function)  # fmt: skip
+    return function
+
+
+def _tell(notes: Sequence[str]) -> None:
+    for note in notes:
+        click.echo(note, err=True)
+
+
+@cli.command()
+@click.option("--by", type=click.Choice(["defense", "attack"]), default="defense", show_default=True,
+              help="What differs within a family; the other one is shared.")  # fmt: skip
+@click.option("--against", metavar="SPEC",
+              help="Only pairs with this defense (--by attack: attack) as reference, and Holm over these.")  # fmt: skip
+@_filters
+@_results
+@_json
+def compare(
+    by: str, against: str | None, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
+    secrets: tuple[str, ...], results: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Test stored benchmarks against one another: Welch's test on κ_reach per trial, Holm's correction.
+
+    A family shares dataset, secret, victims, baseline, tolerance, accomplices and attack (--by attack: defense).
+    """
+    from harness.report.compare import compare as pairs_of
+    from harness.report.compare import print_comparisons
+    from harness.report.stored import nothing, read
+    from harness.report.tables import console
+
+    found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
+    _tell(notes)
+    compared = pairs_of(found, "attack" if by == "attack" else "defense", against)
+    if as_json:
+        _emit(compared)
+    elif compared:
+        print_comparisons(compared, console())
+    if not compared:
+        click.echo(nothing(results, "compare"), err=as_json)
+
+
+@cli.command()
+@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(FIGURES))
+@click.option("--out", default="figures", show_default=True, metavar="FOLDER", help="Where the files go.")
+@_filters
+@_results
+@_json
+def figures(
+    kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
+    secrets: tuple[str, ...], results: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both)."""
+    from harness.report.figures import draw
+    from harness.report.stored import nothing, read
+
+    found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
+    _tell(notes)
+    files = draw(found, kinds or FIGURES, out)
+    if as_json:
+        _emit(files)
+    else:
+        for file in files:
+            click.echo(file)
+    if not files:
+        click.echo(nothing(results, "draw"), err=as_json)
 
 
 @cli.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,12 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
+from harness import registry
 from harness.model import Column, Kind, Schema, Table
 from harness.plan import Benchmark, Task
+from harness.record import TrialRecord, Utility
+from harness.score import TrialScore
+from harness.store import Store
 from harness.trial import Judged, attack_once
 
 # A busy machine is no failure; the examples are the same in every run.
@@ -63,3 +68,28 @@ def kappas(defense: str, attack: str, trials: int, dataset: str = "employees", *
         result.close()
         found.append(result.score.kappa_reach)
     return np.array(found, dtype=float)
+
+
+def keep(
+    results: object, defense: str, attack: str, correct: Sequence[int | None], *, version: str = "",
+    error: float | None = 0.1, **counts: Any,
+) -> None:  # fmt: skip
+    """Store a benchmark that never ran: in trial t `correct[t]` of 20 claims were right against a baseline of 0, so
+    κ_reach = correct/20. None is a failed trial, -1 one without a claim."""
+    names = {"dataset": "employees", "secret": "salary_band", **counts}
+    specs = {name: getattr(registry, name)(spec)[1] for name, spec in
+             (("defense", defense), ("attack", attack), ("dataset", names.pop("dataset")))}  # fmt: skip
+    benchmark = Benchmark(**specs, **names)
+    columns = benchmark.columns()
+    columns["benchmark"] += version
+    store = Store(str(results))
+    for trial, right in enumerate(correct):
+        score = TrialScore(20, 20 * (right != -1), max(right, 0), 0.0, 99, 20, 50, 100) if right is not None else None
+        record = TrialRecord(
+            f"{columns['benchmark']} {trial}",
+            trial,
+            error=None if score else "boom",
+            score=score,
+            utility=Utility(error, 0.0, 0.0),
+        )
+        store.add(columns, record)

@@ -256,7 +256,7 @@ def cpu_seconds(*words: str) -> float:
 
 
 def test_help_is_quick_and_imports_nothing_heavy():
-    heavy = ("numpy", "pandas", "scipy", "duckdb", "sqlglot", "sqlalchemy", "joblib", "rich")
+    heavy = ("numpy", "pandas", "scipy", "duckdb", "sqlglot", "sqlalchemy", "joblib", "rich", "matplotlib")
     code = (
         f"import sys; from harness.cli import main; main(['--help']); print([m for m in {heavy} if m in sys.modules])"
     )

@@ -15,7 +15,7 @@ import pytest
 
 from harness import bench
 from harness.plan import Benchmark
-from harness.report.stored import stored_summaries
+from harness.report.stored import stored as read
 from harness.seeds import generator
 
 SMALL = {"dataset": "employees:size=600", "victims": 5}
@@ -142,8 +142,8 @@ def test_a_skipped_pair_has_all_keys_and_nulls(tmp_path: Path):
 
 def test_show_reads_the_store_alone(tmp_path: Path):
     run = bench(defense="none", attack="difference", trials=2, jobs=1, results=str(tmp_path), **SMALL)
-    (stored,) = stored_summaries(str(tmp_path))
-    assert stored | {"from_store": 0, "seconds": None} == run | {"from_store": 0, "seconds": None}
+    (stored,) = read(str(tmp_path))
+    assert stored.summary() | {"from_store": 0, "seconds": None} == run | {"from_store": 0, "seconds": None}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -160,7 +160,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
     )
     store = tmp_path / "snoopbench.sqlite"
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (store.exists() and stored_summaries(str(tmp_path))):
+    while time.monotonic() < deadline and not (store.exists() and read(str(tmp_path))):
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -168,8 +168,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, 
     assert out == ""
     assert "trials are stored; the same command goes on from there." in err
     assert "Traceback" not in err
-    (before,) = stored_summaries(str(tmp_path))
-    kept = len(before["kappa_reach_per_trial"])
+    (before,) = read(str(tmp_path))
+    kept = len(before.records)
     assert 0 < kept < 40
     page_trials = ["--trials", str(kept + 1)]
     position = command.index("--trials")

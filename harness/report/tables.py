@@ -28,13 +28,13 @@ def print_summary(result: dict[str, Any], out: Console) -> None:
         Text(f"{result['attack']} against {result['defense']} on {result['dataset']}", style="bold"), overflow="fold"
     )
     out.print(
-        f"secret {result['secret']}, {_count(result['trials'], 'trial')} of {_count(result['victims'], 'victim')}, "
+        f"secret {result['secret']}, {counted(result['trials'], 'trial')} of {counted(result['victims'], 'victim')}, "
         f"seed {result['seed']}"
     )
     if result["skipped"]:
         out.print(f"Skipped: {result['skipped']}.")
         return
-    table = _table("measure", "value", "")
+    table = text_table("measure", "value", "")
     for row in _measures(result):
         table.add_row(*row)
     out.print(table)
@@ -46,12 +46,12 @@ def _measures(r: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
     utility = r["utility"]
     yield "κ_reach", _number(r["kappa_reach"]), f"95 % {_interval(r['kappa_reach_ci'])} over trials"
     yield "κ", _number(r["kappa"]), f"95 % {_interval(r['kappa_ci'])} over trials"
-    yield "confidence C", _number(r["confidence"]), f"{r['correct']:,} of {_count(r['claims'], 'claim')} right"
+    yield "confidence C", _number(r["confidence"]), f"{r['correct']:,} of {counted(r['claims'], 'claim')} right"
     yield "baseline S", _number(r["baseline"]), f"what a {r['baseline_kind']} guess scores"
     yield "α", _small(r["alpha"]), "cells claimed per cell known, L/(P + 1)"
     yield "prior knowledge P", _amount(r["prior_cells"]), "cells a trial"
     yield "coverage", _share(r["coverage"]), "of the users meet the attack's precondition"
-    yield "claim rate", _share(r["claim_rate"]), f"of {_count(r['attempts'], 'attempt')}"
+    yield "claim rate", _share(r["claim_rate"]), f"of {counted(r['attempts'], 'attempt')}"
     yield "queries", _amount(r["queries"]), f"{_amount(r['refused'])} refused{_reasons(r['reasons'])}"
     yield "utility", _share(utility["median_relative_error"]), "median relative error of the workload"
     yield "", _share(utility["p90_relative_error"]), "its 90th percentile"
@@ -80,17 +80,17 @@ def _notes(r: dict[str, Any]) -> Iterable[str]:
     if r["acts"] is False and r["defense"] != "none":
         yield "This defense does not act here: it answered every query as none does."
     if r["failed_trials"]:
-        yield f"{_count(r['failed_trials'], 'trial')} failed and will run again; the errors were:"
+        yield f"{counted(r['failed_trials'], 'trial')} failed and will run again; the errors were:"
         yield from (f"  {error}" for error in r["errors"])
     if r["attempts"] == 0 and not r["failed_trials"]:
         yield "No user meets the attack's precondition: nothing was attempted, so there is no score."
     if r["from_store"]:
-        yield f"{_count(r['from_store'], 'trial')} came from the store (--fresh runs them again)."
+        yield f"{counted(r['from_store'], 'trial')} came from the store (--fresh runs them again)."
 
 
 def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
     """Many benchmarks, a row each."""
-    table = _table("defense", "attack", "dataset", "secret", "trials", "κ_reach", "95 %", "P", "α", "error")
+    table = text_table("defense", "attack", "dataset", "secret", "trials", "κ_reach", "95 %", "P", "α", "error")
     for r in results:
         table.add_row(
             r["defense"],
@@ -109,7 +109,7 @@ def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
 
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Console) -> None:
     """An answer: its columns and rows, NULL as such, real numbers with two decimals."""
-    table = _table(*columns)
+    table = text_table(*columns)
     for row in rows:
         table.add_row(*(_cell(value) for value in row))
     out.print(table)
@@ -136,7 +136,8 @@ def _listed(value: object) -> object:
     return ", ".join("–" if part is None else str(part) for part in value) if isinstance(value, list) else value
 
 
-def _table(*columns: str) -> Table:
+def text_table(*columns: str) -> Table:
+    """An empty table in the style of the house; what does not fit is folded."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(Text(column), overflow="fold")
@@ -153,7 +154,8 @@ def _cell(value: object) -> Text:
     return Text(str(value))
 
 
-def _count(number: int, thing: str) -> str:
+def counted(number: int, thing: str) -> str:
+    """A number of things: 1 trial, 2 trials."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
