@@ -118,11 +118,12 @@ def list_command(kind: str | None, as_json: bool) -> None:
 @click.option("--seconds", type=float, help="Most seconds that one trial may take (default 600).")
 @_results
 @click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@click.option("--isolate", is_flag=True, help="Run the attack in a process of its own, for code you do not trust.")
 @_json
 def bench(
     defense: str, attack: str, dataset: str, secret: str | None, trials: int, victims: int, baseline: str,
     tolerance: float | None, accomplices: int, seed: int, jobs: int, seconds: float | None, results: str,
-    fresh: bool, as_json: bool,
+    fresh: bool, isolate: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run one attack against one defense on one dataset, and store every trial."""
     from harness.plan import Benchmark, limits
@@ -136,7 +137,7 @@ def bench(
     benchmark = Benchmark.of(
         defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims,
         baseline=baseline, tolerance=TOLERANCE if tolerance is None else tolerance, accomplices=accomplices,
-        seed=seed, limits=limits(seconds),
+        seed=seed, limits=limits(seconds), isolate=isolate,
     )  # fmt: skip
     result = run(benchmark, Store(results), jobs=jobs, fresh=fresh)
     if as_json:

@@ -92,10 +92,12 @@ def dataset(spec: str) -> tuple[Dataset, str]:
 
 def short(kind: KindName, spec: str) -> str:
     """A canonical spec without the parameters that have their defaults: for tables. Where the plug-in is not here,
-    the spec as it is."""
+    or is a page that this process has not run (none is run for a table's sake), the spec as it is."""
     parts = []
     for part in specs.parse(spec):
         try:
+            if part.is_path and not _is_loaded(Path(part.ref)):
+                return spec
             fields = dataclasses.fields(cast(Any, plugin_class(_BASES[kind], part.ref)))
         except UserError:
             return spec
@@ -124,6 +126,16 @@ def sources(plugin: Plugin) -> str:
     files: set[Path] = set()
     for part in parts:
         _follow(Path(inspect.getfile(type(part))), files)
+    return _digest(files)
+
+
+def attack_sources(spec: str) -> str:
+    """The same of the attack that a spec names. A page is read for it, not run: it may be one that is not trusted."""
+    ref = specs.parse_one(spec, "attack").ref
+    if not specs.Part(ref).is_path:
+        return sources(attack(spec)[0])
+    files: set[Path] = set()
+    _follow(Path(ref).resolve(), files)
     return _digest(files)
 
 
@@ -175,7 +187,7 @@ def _from_file(base: type[P], ref: str) -> type[P]:
 @cache
 def _module(path: Path, digest: str) -> ModuleType:
     """The page at `path` with the content of that digest: an edited page is another module."""
-    name = f"snoopbench_page_{hashlib.blake2b(f'{path} {digest}'.encode(), digest_size=8).hexdigest()}"
+    name = _module_name(path, digest)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UnknownPlugin(f"{path} cannot be read as a Python file.")
@@ -186,6 +198,14 @@ def _module(path: Path, digest: str) -> ModuleType:
     except Exception as error:
         raise UnknownPlugin(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
+
+
+def _module_name(path: Path, digest: str) -> str:
+    return f"snoopbench_page_{hashlib.blake2b(f'{path} {digest}'.encode(), digest_size=8).hexdigest()}"
+
+
+def _is_loaded(path: Path) -> bool:
+    return path.is_file() and _module_name(path.resolve(), _digest({path})) in sys.modules
 
 
 def _follow(path: Path, files: set[Path]) -> None:
@@ -215,4 +235,14 @@ def _digest(files: set[Path]) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["Hybrid", "attack", "dataset", "defense", "harness_sources", "names", "plugin_class", "sources"]
+__all__ = [
+    "Hybrid",
+    "attack",
+    "attack_sources",
+    "dataset",
+    "defense",
+    "harness_sources",
+    "names",
+    "plugin_class",
+    "sources",
+]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import registry
+from harness import isolate, registry
 from harness.channel import Outcome, conduct
 from harness.engine import DuckEngine
 from harness.errors import BenchmarkError, DeadlineExceeded, SnoopBenchError
@@ -97,7 +97,7 @@ def _run_trial(task: Task) -> TrialRecord:
 def attack_once(task: Task) -> Judged:
     """The trial up to its score. Raises SnoopBenchError, or what a plug-in raised."""
     benchmark = task.benchmark
-    defense, attack, dataset = benchmark.plugins()
+    defense, dataset = benchmark.plugins()
     table = load(dataset, benchmark.dataset, benchmark.seed, task.trial)
     clock = time.perf_counter()
     engine, exact = engines(table, defense, benchmark.seed, task.trial)
@@ -113,7 +113,11 @@ def attack_once(task: Task) -> Judged:
     watchdog.daemon = True
     watchdog.start()
     try:
-        outcome = conduct(attack, session, ledger, draw, _rng(task, "attack"), benchmark.limits.seconds)
+        at_the_desk = (session, ledger, draw, _rng(task, "attack"), benchmark.limits.seconds)
+        if benchmark.isolate:
+            outcome = isolate.conduct(benchmark.attack, *at_the_desk)
+        else:
+            outcome = conduct(registry.attack(benchmark.attack)[0], *at_the_desk)
     except DeadlineExceeded:
         _expire(session, engine)
         raise
