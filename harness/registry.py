@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar, cast
 from harness import specs
 from harness.errors import ParameterError, UnknownPlugin, UserError
 from harness.model import Schema, Table
-from harness.plugin import Attack, Dataset, Defense, Log, Plugin
+from harness.plugin import Attack, Dataset, Defense, Log, Plugin, answered, planned
 from harness.sql import Buckets, Plan, Query
 
 KindName = Literal["attacks", "defenses", "datasets"]
@@ -47,7 +47,7 @@ class Hybrid(Defense):
     def plan(self, query: Query, log: Log) -> Any:
         plan = Plan(query)
         for part in self.parts:
-            more = part.plan(plan.query, log)
+            more = planned(part, plan.query, log)
             if not isinstance(more, Plan):
                 return more
             plan = plan.also(more)
@@ -55,7 +55,7 @@ class Hybrid(Defense):
 
     def answer(self, buckets: Buckets, rng: Any) -> Buckets:
         for part in self.parts:
-            buckets = part.answer(buckets, rng)
+            buckets = answered(part, buckets, rng)
         return buckets
 
     def skip(self, schema: Schema) -> str | None:
@@ -120,6 +120,14 @@ def plugin_class(base: type[P], ref: str) -> type[P]:
     return cast(type[P], getattr(importlib.import_module(module), name))
 
 
+def kinds(ref: str) -> list[KindName]:
+    """The kinds of plug-in that a registry name stands for, or that a page has a class of. Raises UnknownPlugin."""
+    if not specs.Part(ref).is_path:
+        return [kind for kind in _BASES if ref in names(kind)]
+    module = _loaded(ref, "plug-in")
+    return [kind for kind, base in _BASES.items() if _own(module, base)]
+
+
 def sources(plugin: Plugin) -> str:
     """A digest of the source files that make a plug-in: its module, and what that imports from plug-in folders."""
     parts = plugin.parts if isinstance(plugin, Hybrid) else (plugin,)
@@ -166,22 +174,27 @@ def _build(base: type[P], part: specs.Part) -> tuple[P, specs.Part]:
 
 def _from_file(base: type[P], ref: str) -> type[P]:
     kind = _KINDS[base][:-1]
-    path = Path(ref)
-    if path.suffix != ".py":
-        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is a .py page (see README).")
-    if not path.is_file():
-        raise UnknownPlugin(f"There is no file {ref}.")
-    module = _module(path.resolve(), _digest({path}))
-    own = [
-        c
-        for c in vars(module).values()
-        if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__
-    ]
+    own = _own(_loaded(ref, kind), base)
     if len(own) != 1:
         raise UnknownPlugin(
             f"{ref} must define exactly one {kind} class, a subclass of {base.__name__}; it has {len(own)}."
         )
     return own[0]
+
+
+def _loaded(ref: str, kind: str) -> ModuleType:
+    path = Path(ref)
+    if path.suffix != ".py":
+        raise UnknownPlugin(f"{ref} is not a Python file; a {kind} of your own is a .py page (see README).")
+    if not path.is_file():
+        raise UnknownPlugin(f"There is no file {ref}.")
+    return _module(path.resolve(), _digest({path}))
+
+
+def _own(module: ModuleType, base: type[P]) -> list[type[P]]:
+    """The classes of a kind that a page defines, those that it imports left out."""
+    found = vars(module).values()
+    return [c for c in found if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__]
 
 
 @cache
@@ -242,6 +255,7 @@ __all__ = [
     "dataset",
     "defense",
     "harness_sources",
+    "kinds",
     "names",
     "plugin_class",
     "sources",
