@@ -141,9 +141,8 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     said: object = defense.plan(query, log)
     if isinstance(said, Plan | Refused):
         return said
-    raise PluginError(
-        f"The defense {defense.label()} broke its contract: plan returned a {type(said).__name__}, not a Plan or Refused."
-    )
+    what = type(said).__name__
+    raise PluginError(f"The defense {defense.label()} broke its contract: plan returned a {what}, not Plan or Refused.")
 
 
 def answered(defense: Defense, buckets: Buckets, rng: np.random.Generator) -> Buckets:

@@ -26,6 +26,7 @@ from harness.sql import Buckets, Plan, Query
 KindName = Literal["attacks", "defenses", "datasets"]
 P = TypeVar("P", bound=Plugin)
 
+KINDS: tuple[KindName, ...] = ("attacks", "defenses", "datasets")
 _BASES: dict[KindName, type[Plugin]] = {"attacks": Attack, "defenses": Defense, "datasets": Dataset}
 _KINDS: dict[type[Plugin], KindName] = {base: kind for kind, base in _BASES.items()}
 

@@ -191,7 +191,7 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
     own = Table(table.schema, table.frame.copy(deep=True))  # what a defense does to it cannot reach the truth
     published: object = defense.protect(own, generator(seed, "protect", trial))
     if not isinstance(published, Table) or published.schema != table.schema:
-        raise PluginError(f"The defense {defense.label()} broke its contract: protect returned no table of that schema.")
+        raise PluginError(f"The defense {defense.label()} broke its contract: protect gave no table of that schema.")
     published = checked(published.with_frame(published.frame), "the protected table")
     return DuckEngine(published, salt), DuckEngine(table, salt)
 
