@@ -88,7 +88,7 @@ ANSWER = "    def answer(self, buckets, rng):\n        "
 
 BROKEN = [
     # form
-    ("defense", DEFENSE.replace("frozen=True", "frozen=False"), "is_frozen"),
+    ("defense", DEFENSE.replace("@dataclass(frozen=True, kw_only=True)\n", ""), "is_frozen"),
     ("defense", DEFENSE.replace("class mine", "class yours"), "is_named_after_its_file"),
     ("defense", DEFENSE.replace('"""Does wrong."""', "pass"), "is_documented"),
     ("defense", DEFENSE.replace("Does wrong.", "wrong"), "is_documented"),
@@ -101,15 +101,15 @@ BROKEN = [
     # defenses
     ("defense", DEFENSE + "    def plan(self, query, log): return None\n", "stages_return_what_they_should"),
     ("defense", DEFENSE + ANSWER + "return buckets.values\n", "stages_return_what_they_should"),
-    ("defense", DEFENSE + ANSWER + "return buckets.with_values(buckets.values[1:])\n", "stages_return_what_they_should"),
-    ("defense", DEFENSE + ANSWER + "buckets.values[:] += 1\n        return buckets\n", "stages_return_what_they_should"),
+    ("defense", DEFENSE + ANSWER + "return buckets.with_values(buckets.values[1:])\n", "stages_return"),
+    ("defense", DEFENSE + ANSWER + "buckets.values[:] += 1\n        return buckets\n", "stages_return"),
     (
         "defense",
         DEFENSE + "    def protect(self, table, rng):\n        table.frame['age'] = 30\n        return table\n",
         "protect_leaves_its_input_alone",
     ),
     ("defense", DEFENSE + "    def protect(self, table, rng): return table.frame\n", "protect_leaves_its_input_alone"),
-    ("defense", DEFENSE + ANSWER + "return buckets if buckets.values.min() else 1 / 0\n", "ordinary_queries_are_answered"),
+    ("defense", DEFENSE + ANSWER + "return buckets if buckets.values.min() else 1 / 0\n", "ordinary_queries"),
     ("defense", DEFENSE + ANSWER + "buckets.users[0]\n        return buckets\n", "empty_results_and_null_are_handled"),
     (
         "defense",
