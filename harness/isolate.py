@@ -352,3 +352,5 @@ def _inspect(line: Line, what: str, spec: str, facts: Any) -> None:
         line.say("told", text if what == "canonical" else attack.skip(*facts))
     except UserError as error:
         line.say("mistake", str(error))
+    except Exception as error:
+        line.say("failed", f"{type(error).__name__}: {error}")

@@ -17,6 +17,7 @@ import pytest
 import attacks
 from harness import bench, isolate
 from harness.cli import main
+from harness.errors import PluginError
 from harness.isolate import _decoded
 from harness.plan import Benchmark, Task, limits
 from harness.report.stored import stored_summaries
@@ -216,6 +217,9 @@ def test_a_reason_to_skip_crosses_too(tmp_path: Path):
         "    def run(self, *rest): return []\n"
     )
     assert skipped(benchmark(str(path))) == "salary_band is too dear"
+    path.write_text(path.read_text().replace("secret} is", "1 / 0} is"))
+    with pytest.raises(PluginError, match="ZeroDivisionError"):
+        skipped(benchmark(str(path)))
 
 
 @pytest.mark.parametrize(

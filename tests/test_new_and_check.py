@@ -189,6 +189,11 @@ def test_an_attack_that_knows_what_it_did_not_pay_for(monkeypatch: pytest.Monkey
 
 def test_the_command_says_what_failed(capsys: pytest.CaptureFixture[str]):
     Path("mine.py").write_text(HEAD + "print('hello')\n" + DATASET + "        secrets = ()\n" + LOADED)
+    assert main(["check", "./mine.py", "--json", "--debug"]) == 1
+    out, err = capsys.readouterr()
+    assert [report["passed"] for report in json.loads(out)] == [False]
+    assert "hello" in err
+    assert "Traceback" in err
     assert main(["check", "./mine.py", "employees"]) == 1
     out, err = capsys.readouterr()
     assert "failed   It names at least one secret" in out
@@ -196,10 +201,6 @@ def test_the_command_says_what_failed(capsys: pytest.CaptureFixture[str]):
     assert "1 of 12 checks failed." in out
     assert "It keeps its contract." in out
     assert "Traceback" not in out + err
-    assert main(["check", "./mine.py", "--json", "--debug"]) == 1
-    out, err = capsys.readouterr()
-    assert [report["passed"] for report in json.loads(out.removeprefix("hello\n"))] == [False]
-    assert "Traceback" in err
 
 
 @pytest.mark.parametrize(

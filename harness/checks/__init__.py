@@ -39,7 +39,8 @@ def subject_of(spec: str, kind: KindName | None = None) -> Subject:
     parts = specs.parse(spec)
     if len(parts) > 1:
         raise UnknownPlugin(f"{spec} names several defenses; check them one by one.")
-    kinds = registry.kinds(parts[0].ref)
+    with contextlib.redirect_stdout(sys.stderr):  # what a page prints is no finding
+        kinds = registry.kinds(parts[0].ref)
     if kind is None and len(kinds) > 1:
         found = " and ".join(k.removesuffix("s") for k in kinds)
         raise UnknownPlugin(f"{parts[0].ref} names more than one plug-in ({found}); say which with --kind.")
@@ -54,7 +55,7 @@ def subject_of(spec: str, kind: KindName | None = None) -> Subject:
 def examine(subject: Subject, debug: bool = False) -> list[Finding]:
     """All checks of the subject's kind, in the order of the table. With `debug` the traceback of each failure goes to
     standard error."""
-    with contextlib.redirect_stdout(sys.stderr):  # what a page prints is no finding
+    with contextlib.redirect_stdout(sys.stderr):
         return [_finding(check, subject, debug) for check in CHECKS[subject.kind]]
 
 
