@@ -12,10 +12,11 @@ JOBS ?=
 RESULTS ?=
 SQL ?=
 FRESH ?=
+ISOLATE ?=
 JSON ?=
 PYTHON ?= python3
 
-values := DEFENSE ATTACK DATASET SECRET TRIALS VICTIMS SEED JOBS RESULTS SQL FRESH JSON PYTHON
+values := DEFENSE ATTACK DATASET SECRET TRIALS VICTIMS SEED JOBS RESULTS SQL FRESH ISOLATE JSON PYTHON
 $(foreach name,$(values),$(eval override $(name) := $$(value $(name))))
 export $(values)
 
@@ -31,7 +32,7 @@ switch = $(if $(filter-out 0 no false off,$($(1))),$(2))
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo '  Values of bench: DEFENSE ATTACK DATASET SECRET TRIALS VICTIMS SEED JOBS RESULTS FRESH=1 JSON=1'
+	@echo '  Values of bench: DEFENSE ATTACK DATASET SECRET TRIALS VICTIMS SEED JOBS RESULTS FRESH=1 ISOLATE=1 JSON=1'
 	@echo '  Values of query: DEFENSE DATASET SEED JSON=1, and SQL, for example'
 	@echo "    make query SQL='SELECT sex, count(*) FROM census GROUP BY sex'"
 
@@ -52,7 +53,7 @@ bench: $(stamp) ## Run one attack against one defense on one dataset
 	@$(bin)/snoopbench bench --defense "$$DEFENSE" --attack "$$ATTACK" --dataset "$$DATASET" \
 	  $${SECRET:+--secret "$$SECRET"} $${TRIALS:+--trials "$$TRIALS"} $${VICTIMS:+--victims "$$VICTIMS"} \
 	  $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"} $${RESULTS:+--results "$$RESULTS"} \
-	  $(call switch,FRESH,--fresh) $(call switch,JSON,--json)
+	  $(call switch,FRESH,--fresh) $(call switch,ISOLATE,--isolate) $(call switch,JSON,--json)
 
 query: $(stamp) ## Ask one SQL question through a defense
 	@$(bin)/snoopbench query --defense "$$DEFENSE" --dataset "$$DATASET" $${SEED:+--seed "$$SEED"} \

@@ -43,16 +43,18 @@ def bench(
     jobs: int = 0,
     results: str = "results",
     fresh: bool = False,
+    isolate: bool = False,
 ) -> dict[str, Any]:
     """Run a benchmark and give what `snoopbench bench --json` prints.
 
     Specs are written as on the command line; `jobs` is the number of worker processes, 0 for one a core; `results`
-    is a folder or a database URL. Raises harness.errors.UserError, in one sentence, for what cannot be run.
+    is a folder or a database URL; with `isolate` the attack runs in a process of its own, for code that is not
+    trusted. Raises harness.errors.UserError, in one sentence, for what cannot be run.
     """
     from harness.plan import Benchmark
     from harness.runner import bench as run
     from harness.store import Store
 
-    counts = {"trials": trials, "victims": victims, "baseline": baseline, "seed": seed}
+    counts = {"trials": trials, "victims": victims, "baseline": baseline, "seed": seed, "isolate": isolate}
     benchmark = Benchmark.of(defense=defense, attack=attack, dataset=dataset, secret=secret, **counts)
     return run(benchmark, Store(results), jobs=jobs, fresh=fresh)

@@ -1,4 +1,5 @@
-"""The wall between an attack and the harness: the attack runs in a thread of its own, behind two queues.
+"""The wall between an attack and the harness: the attack runs in a thread of its own, behind two queues. With
+`--isolate` the same messages cross a pipe to a process of its own (`harness.isolate`).
 
 What the attack holds (`BlindSession`, `BlindKnowledge`) has the queues and public facts only, so no attribute,
 closure or bound method of it leads to a table, a truth, a salt or a store. This guards against accident and
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import DeadlineExceeded, LedgerError, PluginError, SnoopBenchError
+from harness.errors import ClaimError, DeadlineExceeded, LedgerError, PluginError, SnoopBenchError
 from harness.model import Answer, Claim, Refused, Schema
 from harness.plugin import Attack
 from harness.score import clean
@@ -29,11 +30,11 @@ if TYPE_CHECKING:
     from harness.session import Ledger, LocalSession
 
 
-class _Over(BaseException):
+class Over(BaseException):
     """Ends the attack's thread when its trial is over."""
 
 
-class _Line:
+class Line:
     """One question at a time through two queues."""
 
     __slots__ = ("replies", "requests")
@@ -42,8 +43,11 @@ class _Line:
         self.requests: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self.replies: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
-    def ask(self, what: str, payload: Any) -> Any:
+    def say(self, what: str, payload: Any) -> None:
         self.requests.put((what, payload))
+
+    def ask(self, what: str, payload: Any) -> Any:
+        self.say(what, payload)
         reply = self.replies.get()
         if isinstance(reply, BaseException):
             raise reply
@@ -55,7 +59,7 @@ class BlindSession:
 
     __slots__ = ("_line", "_schema")
 
-    def __init__(self, line: _Line, schema: Schema) -> None:
+    def __init__(self, line: Line, schema: Schema) -> None:
         self._line = line
         self._schema = schema
 
@@ -76,12 +80,14 @@ class BlindKnowledge:
 
     __slots__ = ("_accomplices", "_columns", "_line", "_schema", "_secret")
 
-    def __init__(self, line: _Line, schema: Schema, ledger: Ledger) -> None:
+    def __init__(
+        self, line: Line, schema: Schema, secret: str, columns: tuple[str, ...], accomplices: tuple[object, ...]
+    ) -> None:
         self._line = line
         self._schema = schema
-        self._secret = ledger.secret
-        self._columns = ledger.columns
-        self._accomplices = ledger.accomplices
+        self._secret = secret
+        self._columns = columns
+        self._accomplices = accomplices
 
     @property
     def schema(self) -> Schema:
@@ -126,40 +132,46 @@ def conduct(
     `draw` picks the victims' rows from the eligible. Raises PluginError with the attack's traceback when it fails,
     DeadlineExceeded when `seconds` are over.
     """
-    line = _Line()
-    blind = BlindSession(line, session.schema), BlindKnowledge(line, session.schema, ledger)
-    thread = threading.Thread(target=_attack, args=(attack, *blind, line, rng), name="attack", daemon=True)
-    desk = _Desk(session, ledger, draw)
-    deadline = time.monotonic() + seconds
+    line = Line()
+    facts = (session.schema, ledger.secret, ledger.columns, ledger.accomplices)
+    thread = threading.Thread(target=play, args=(attack, line, *facts, rng), name="attack", daemon=True)
     thread.start()
     try:
-        while True:
-            try:
-                what, payload = line.requests.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise DeadlineExceeded(f"The trial took more than {seconds:g} seconds.") from None
-            if what == "done":
-                return Outcome(desk.eligible, desk.victims, clean(payload))
-            if what == "failed":
-                raise PluginError(payload)
-            try:
-                reply = desk.serve(what, payload)
-            except LedgerError as error:
-                reply = LedgerError(str(error))  # a fresh one: the caught one's traceback leads to the ledger
-            line.replies.put(reply)
+        return serve(line, Desk(session, ledger, draw), seconds)
     except BaseException:
-        line.replies.put(_Over())
+        line.replies.put(Over())
         _stop(thread)
         raise
+
+
+def serve(line: Line, desk: Desk, seconds: float) -> Outcome:
+    """Answer what comes through the line until the attack is done, has failed, or `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            what, payload = line.requests.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise DeadlineExceeded(f"The trial took more than {seconds:g} seconds.") from None
+        if what == "done":
+            return Outcome(desk.eligible, desk.victims, clean(payload))
+        if what == "failed":
+            raise PluginError(payload)
+        if what == "unfit":
+            raise ClaimError(payload)
+        try:
+            reply = desk.serve(what, payload)
+        except LedgerError as error:
+            reply = LedgerError(str(error))  # a fresh one: the caught one's traceback leads to the ledger
+        line.replies.put(reply)
 
 
 def _stop(thread: threading.Thread) -> None:
     """End a thread that may never ask again, at its next bytecode."""
     if thread.ident is not None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(_Over))
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Over))
 
 
-class _Desk:
+class Desk:
     """Answers the attack's requests."""
 
     def __init__(self, session: LocalSession, ledger: Ledger, draw: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
@@ -184,18 +196,26 @@ class _Desk:
         return victims
 
 
-def _attack(
-    attack: Attack, session: BlindSession, knowledge: BlindKnowledge, line: _Line, rng: np.random.Generator
+def play(
+    attack: Attack,
+    line: Line,
+    schema: Schema,
+    secret: str,
+    columns: tuple[str, ...],
+    accomplices: tuple[object, ...],
+    rng: np.random.Generator,
 ) -> None:
-    """The thread: nothing but the attack's own things is in reach of its frames."""
+    """The attack's side of the wall: nothing but the attack's own things is in reach of its frames."""
+    session = BlindSession(line, schema)
+    knowledge = BlindKnowledge(line, schema, secret, columns, accomplices)
     try:
         victims = line.ask("victims", attack.eligible(knowledge))
         claims = list(attack.run(session, knowledge, victims, rng)) if len(victims) else []
-    except _Over:
+    except Over:
         return
     except SnoopBenchError as error:
-        line.requests.put(("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}"))
+        line.say("failed", f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
     except BaseException:
-        line.requests.put(("failed", traceback.format_exc()))
+        line.say("failed", traceback.format_exc())
     else:
-        line.requests.put(("done", claims))
+        line.say("done", claims)

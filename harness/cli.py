@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if debug:
         words.remove("--debug")
     try:
-        return _run(words)
+        return _run(words, debug)
     except (click.exceptions.Abort, KeyboardInterrupt):
         return _say("Interrupted.", 130)
     except BrokenPipeError:
@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"{what} (an error inside SnoopBench; --debug shows where)", 1)
 
 
-def _run(words: list[str]) -> int:
-    status = cli.main(args=words, prog_name="snoopbench", standalone_mode=False)
+def _run(words: list[str], debug: bool) -> int:
+    status = cli.main(args=words, prog_name="snoopbench", standalone_mode=False, obj=debug)
     return status if isinstance(status, int) else 0
 
 
@@ -119,11 +119,12 @@ def list_command(kind: str | None, as_json: bool) -> None:
 @click.option("--seconds", type=float, help="Most seconds that one trial may take (default 600).")
 @_results
 @click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@click.option("--isolate", is_flag=True, help="Run the attack in a process of its own, for code you do not trust.")
 @_json
 def bench(
     defense: str, attack: str, dataset: str, secret: str | None, trials: int, victims: int, baseline: str,
     tolerance: float | None, accomplices: int, seed: int, jobs: int, seconds: float | None, results: str,
-    fresh: bool, as_json: bool,
+    fresh: bool, isolate: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Run one attack against one defense on one dataset, and store every trial."""
     from harness.plan import Benchmark, limits
@@ -137,7 +138,7 @@ def bench(
     benchmark = Benchmark.of(
         defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims,
         baseline=baseline, tolerance=TOLERANCE if tolerance is None else tolerance, accomplices=accomplices,
-        seed=seed, limits=limits(seconds),
+        seed=seed, limits=limits(seconds), isolate=isolate,
     )  # fmt: skip
     result = run(benchmark, Store(results), jobs=jobs, fresh=fresh)
     if as_json:
@@ -294,6 +295,44 @@ def export(results: str, file: str) -> None:
 
     count = write(results, file)
     click.echo(f"{count:,} trials written to {file}.", err=True)
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["attack", "defense", "dataset"]))
+@click.argument("name")
+def new(kind: Any, name: str) -> None:
+    """Write NAME.py in this folder: a complete page of your own to start from."""
+    from pathlib import Path
+
+    from harness.scaffold import new_page
+
+    path, trial = new_page(kind, name, Path())
+    click.echo(f"{path.name} is written, and works as it is. Change it, and try it with\n")
+    click.echo(f"    snoopbench check ./{path.name}\n    {trial}")
+
+
+@cli.command()
+@click.argument("specs", metavar="SPEC...", nargs=-1, required=True)
+@click.option("--kind", type=click.Choice(["attack", "defense", "dataset"]), help="Where a SPEC could be several.")
+@_json
+@click.pass_obj
+def check(debug: bool | None, specs: tuple[str, ...], kind: str | None, as_json: bool) -> int:
+    """Check that plug-ins keep their contract: pages of your own or registered ones."""
+    from harness.checks import examine, subject_of
+    from harness.report.tables import console, print_findings
+
+    subjects = [subject_of(spec, f"{kind}s" if kind else None) for spec in specs]  # type: ignore[arg-type]
+    reports = []
+    for subject in subjects:
+        findings = examine(subject, debug=bool(debug))
+        passed = all(finding.status != "failed" for finding in findings)
+        checks = [vars(finding) for finding in findings]
+        reports.append({"spec": subject.given, "kind": subject.kind[:-1], "passed": passed, "checks": checks})
+        if not as_json:
+            print_findings(reports[-1], console())
+    if as_json:
+        _emit(reports)
+    return 0 if all(report["passed"] for report in reports) else 1
 
 
 @cli.command()

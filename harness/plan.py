@@ -9,9 +9,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import registry
+from harness import isolate, registry
 from harness.errors import BenchmarkError
-from harness.plugin import Attack, Dataset, Defense
+from harness.plugin import Dataset, Defense
 from harness.record import SCHEMA_VERSION
 from harness.score import TOLERANCE, Baseline
 from harness.session import Limits
@@ -31,7 +31,8 @@ class Benchmark:
     """One defense against one attack on one dataset: everything that decides its numbers.
 
     Specs are canonical, `secret` is a column, `tolerance` a share of its interquartile range (numeric secrets),
-    `accomplices` the number of users whose secret the attack knows.
+    `accomplices` the number of users whose secret the attack knows. With `isolate` the attack runs in a process of
+    its own, which changes no number and is no part of the identity.
     """
 
     defense: str
@@ -45,6 +46,7 @@ class Benchmark:
     accomplices: int = 0
     seed: int = 1
     limits: Limits = field(default_factory=Limits)
+    isolate: bool = False
 
     @classmethod
     def of(cls, *, defense: str, attack: str, dataset: str, secret: str | None, **counts: Any) -> Benchmark:
@@ -52,7 +54,7 @@ class Benchmark:
         from harness.trial import first_table
 
         _, defense = registry.defense(defense)
-        _, attack = registry.attack(attack)
+        attack = isolate.canonical(attack) if counts.get("isolate") else registry.attack(attack)[1]
         page, dataset = registry.dataset(dataset)
         for name, low, high in BOUNDS:
             if name in counts and not low <= counts[name] <= high:
@@ -71,12 +73,13 @@ class Benchmark:
             raise BenchmarkError(f"{secret!r} differs between rows of one user; a secret is the same in all of them.")
         return cls(defense=defense, attack=attack, dataset=dataset, secret=secret, **counts)
 
-    def plugins(self) -> tuple[Defense, Attack, Dataset]:
-        return registry.defense(self.defense)[0], registry.attack(self.attack)[0], registry.dataset(self.dataset)[0]
+    def plugins(self) -> tuple[Defense, Dataset]:
+        """What the harness itself runs of a trial. The attack is built on its side of the wall."""
+        return registry.defense(self.defense)[0], registry.dataset(self.dataset)[0]
 
     def identity(self) -> dict[str, Any]:
         """Everything that decides a trial's numbers but its own number: what the trial key is made of."""
-        defense, attack, dataset = self.plugins()
+        defense, dataset = self.plugins()
         return {
             "schema": SCHEMA_VERSION,
             "defense": self.defense,
@@ -90,7 +93,12 @@ class Benchmark:
             "accomplices": self.accomplices,
             "seed": self.seed,
             "limits": [self.limits.queries, self.limits.seconds],
-            "sources": [registry.harness_sources(), *(registry.sources(p) for p in (defense, attack, dataset))],
+            "sources": [
+                registry.harness_sources(),
+                registry.sources(defense),
+                registry.attack_sources(self.attack),
+                registry.sources(dataset),
+            ],
         }
 
     def columns(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 import numpy as np
 
-from harness.errors import ParameterError
+from harness.errors import ParameterError, PluginError
 from harness.model import Answer, Claim, Refused, Schema, Table
 from harness.sql.plan import Buckets, Plan
 from harness.sql.query import Query
@@ -148,6 +148,42 @@ class Defense(Plugin):
     def skip(self, schema: Schema) -> str | None:
         """Why this defense cannot protect such a table, or None."""
         return None
+
+
+def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
+    """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
+    said: object = defense.plan(query, log)
+    if isinstance(said, Plan | Refused):
+        return said
+    what = type(said).__name__
+    raise PluginError(f"The defense {defense.label()} broke its contract: plan returned a {what}, not Plan or Refused.")
+
+
+def answered(defense: Defense, buckets: Buckets, rng: np.random.Generator) -> Buckets:
+    """What the answer stage makes of a batch. Raises PluginError naming the defense when these are no Buckets of that
+    batch."""
+    said: object = defense.answer(buckets, rng)
+    wrong = f"answer returned a {type(said).__name__}, not Buckets"
+    if isinstance(said, Buckets):
+        wrong = _misfit(said, buckets)
+    if wrong:
+        raise PluginError(f"The defense {defense.label()} broke its contract: {wrong}.")
+    assert isinstance(said, Buckets)
+    return said
+
+
+def _misfit(said: Buckets, asked: Buckets) -> str:
+    """What keeps these from being the answer to that batch, or nothing."""
+    n, slots = len(said.query), asked.values.shape[1]
+    if said.plans != asked.plans or len(said.keys) != len(asked.keys):
+        return "answer returned Buckets of another batch"
+    if getattr(said.values, "shape", None) != (n, slots) or said.values.dtype != np.float64:
+        return f"answer returned values that are not float64 of shape ({n}, {slots})"
+    if any(len(column) != n for column in (*said.keys, said.present, said.users, said.uid_xor)):
+        return "answer returned columns of unequal length"
+    if (np.diff(said.query) < 0).any():
+        return "answer returned buckets out of order"
+    return ""
 
 
 class Session(Protocol):

@@ -20,12 +20,13 @@ from typing import Any, Literal, TypeVar, cast
 from harness import specs
 from harness.errors import ParameterError, UnknownPlugin, UserError
 from harness.model import Schema, Table
-from harness.plugin import Attack, Dataset, Defense, Log, Plugin, Rows
+from harness.plugin import Attack, Dataset, Defense, Log, Plugin, Rows, answered, planned
 from harness.sql import Buckets, Plan, Query
 
 KindName = Literal["attacks", "defenses", "datasets"]
 P = TypeVar("P", bound=Plugin)
 
+KINDS: tuple[KindName, ...] = ("attacks", "defenses", "datasets")
 _BASES: dict[KindName, type[Plugin]] = {"attacks": Attack, "defenses": Defense, "datasets": Dataset}
 _KINDS: dict[type[Plugin], KindName] = {base: kind for kind, base in _BASES.items()}
 
@@ -47,7 +48,7 @@ class Hybrid(Defense):
     def plan(self, query: Query, log: Log) -> Any:
         plan = Plan(query)
         for part in self.parts:
-            more = part.plan(plan.query, log)
+            more = planned(part, plan.query, log)
             if not isinstance(more, Plan):
                 return more
             plan = plan.also(more)
@@ -55,7 +56,7 @@ class Hybrid(Defense):
 
     def answer(self, buckets: Buckets, rng: Any) -> Buckets:
         for part in self.parts:
-            buckets = part.answer(buckets, rng)
+            buckets = answered(part, buckets, rng)
         return buckets
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
@@ -100,10 +101,12 @@ def dataset(spec: str) -> tuple[Dataset, str]:
 
 def short(kind: KindName, spec: str) -> str:
     """A canonical spec without the parameters that have their defaults: for tables. Where the plug-in is not here,
-    the spec as it is."""
+    or is a page that this process has not run (none is run for a table's sake), the spec as it is."""
     parts = []
     for part in specs.parse(spec):
         try:
+            if part.is_path and not _is_loaded(Path(part.ref)):
+                return spec
             fields = dataclasses.fields(cast(Any, plugin_class(_BASES[kind], part.ref)))
         except UserError:
             return spec
@@ -126,12 +129,30 @@ def plugin_class(base: type[P], ref: str) -> type[P]:
     return cast(type[P], getattr(importlib.import_module(module), name))
 
 
+def kinds(ref: str) -> list[KindName]:
+    """The kinds of plug-in that a registry name stands for, or that a page has a class of. Raises UnknownPlugin."""
+    if not specs.Part(ref).is_path:
+        return [kind for kind in _BASES if ref in names(kind)]
+    module = _loaded(ref, "plug-in")
+    return [kind for kind, base in _BASES.items() if _own(module, base)]
+
+
 def sources(plugin: Plugin) -> str:
     """A digest of the source files that make a plug-in: its module, and what that imports from plug-in folders."""
     parts = plugin.parts if isinstance(plugin, Hybrid) else (plugin,)
     files: set[Path] = set()
     for part in parts:
         _follow(Path(inspect.getfile(type(part))), files)
+    return _digest(files)
+
+
+def attack_sources(spec: str) -> str:
+    """The same of the attack that a spec names. A page is read for it, not run: it may be one that is not trusted."""
+    ref = specs.parse_one(spec, "attack").ref
+    if not specs.Part(ref).is_path:
+        return sources(attack(spec)[0])
+    files: set[Path] = set()
+    _follow(Path(ref).resolve(), files)
     return _digest(files)
 
 
@@ -162,18 +183,7 @@ def _build(base: type[P], part: specs.Part) -> tuple[P, specs.Part]:
 
 def _from_file(base: type[P], ref: str) -> type[P]:
     kind = _KINDS[base][:-1]
-    path = Path(ref)
-    if path.suffix != ".py":
-        kinds = "a .py page, a .csv or a .parquet" if kind == "dataset" else "a .py page"
-        raise UnknownPlugin(f"{ref} is not a Python file; your own {kind} is {kinds} (see README).")
-    if not path.is_file():
-        raise UnknownPlugin(f"There is no file {ref}.")
-    module = _module(path.resolve(), _digest({path}))
-    own = [
-        c
-        for c in vars(module).values()
-        if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__
-    ]
+    own = _own(_loaded(ref, kind), base)
     if len(own) != 1:
         raise UnknownPlugin(
             f"{ref} must define exactly one {kind} class, a subclass of {base.__name__}; it has {len(own)}."
@@ -181,10 +191,26 @@ def _from_file(base: type[P], ref: str) -> type[P]:
     return own[0]
 
 
+def _loaded(ref: str, kind: str) -> ModuleType:
+    path = Path(ref)
+    if path.suffix != ".py":
+        kinds = "a .py page, a .csv or a .parquet" if kind == "dataset" else "a .py page"
+        raise UnknownPlugin(f"{ref} is not a Python file; your own {kind} is {kinds} (see README).")
+    if not path.is_file():
+        raise UnknownPlugin(f"There is no file {ref}.")
+    return _module(path.resolve(), _digest({path}))
+
+
+def _own(module: ModuleType, base: type[P]) -> list[type[P]]:
+    """The classes of a kind that a page defines, those that it imports left out."""
+    found = vars(module).values()
+    return [c for c in found if isinstance(c, type) and issubclass(c, base) and c.__module__ == module.__name__]
+
+
 @cache
 def _module(path: Path, digest: str) -> ModuleType:
     """The page at `path` with the content of that digest: an edited page is another module."""
-    name = f"snoopbench_page_{hashlib.blake2b(f'{path} {digest}'.encode(), digest_size=8).hexdigest()}"
+    name = _module_name(path, digest)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UnknownPlugin(f"{path} cannot be read as a Python file.")
@@ -195,6 +221,14 @@ def _module(path: Path, digest: str) -> ModuleType:
     except Exception as error:
         raise UnknownPlugin(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
+
+
+def _module_name(path: Path, digest: str) -> str:
+    return f"snoopbench_page_{hashlib.blake2b(f'{path} {digest}'.encode(), digest_size=8).hexdigest()}"
+
+
+def _is_loaded(path: Path) -> bool:
+    return path.is_file() and _module_name(path.resolve(), _digest({path})) in sys.modules
 
 
 def _follow(path: Path, files: set[Path]) -> None:
@@ -224,4 +258,15 @@ def _digest(files: set[Path]) -> str:
     return digest.hexdigest()
 
 
-__all__ = ["Hybrid", "attack", "dataset", "defense", "harness_sources", "names", "plugin_class", "sources"]
+__all__ = [
+    "Hybrid",
+    "attack",
+    "attack_sources",
+    "dataset",
+    "defense",
+    "harness_sources",
+    "kinds",
+    "names",
+    "plugin_class",
+    "sources",
+]

@@ -18,6 +18,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
+from harness import isolate, registry
 from harness.errors import SnoopBenchError
 from harness.plan import Benchmark, Task
 from harness.record import TrialRecord
@@ -62,9 +63,13 @@ def bench(
 
 def skipped(benchmark: Benchmark) -> str | None:
     """Why this defense, attack and dataset cannot run together, or None."""
-    defense, attack, dataset = benchmark.plugins()
+    defense, dataset = benchmark.plugins()
     schema = first_table(dataset, benchmark.dataset, benchmark.seed).schema
-    return defense.skip(schema) or attack.skip(schema, benchmark.secret)
+    if (reason := defense.skip(schema)) is not None:
+        return reason
+    if benchmark.isolate:
+        return isolate.skip(benchmark.attack, schema, benchmark.secret)
+    return registry.attack(benchmark.attack)[0].skip(schema, benchmark.secret)
 
 
 def _run(tasks: list[Task], jobs: int) -> Iterator[TrialRecord]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.errors import DeadlineExceeded, EngineError, LedgerError, PluginError, QueryRefused
 from harness.model import Answer, Array, Kind, Refused, Schema, Table
-from harness.plugin import Defense, Engine
+from harness.plugin import Defense, Engine, answered, planned
 from harness.sql import Buckets, Plan, Query, analyse, parse
 from harness.sql.after import select_rows
 
@@ -100,7 +100,7 @@ class LocalSession:
         query = self._parse(sql)
         if isinstance(query, Refused):
             return query
-        plan = self._defense.plan(query, self.history)
+        plan = planned(self._defense, query, self.history)
         self.history.queries.append(query)
         return plan
 
@@ -123,7 +123,7 @@ class LocalSession:
         except EngineError:
             self._check_time()
             raise
-        return _answers(self._defense.answer(buckets, self._rng))
+        return _answers(answered(self._defense, buckets, self._rng))
 
 
 def _answers(buckets: Buckets) -> list[Answer]:

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness import registry
+from harness import isolate, registry
 from harness.channel import Outcome, conduct
 from harness.engine import DuckEngine
-from harness.errors import BenchmarkError, DeadlineExceeded, SnoopBenchError
+from harness.errors import BenchmarkError, DeadlineExceeded, PluginError, SnoopBenchError
 from harness.model import Answer, Array, Kind, Refused, Table
 from harness.plan import Task, content
 from harness.plugin import Dataset, Defense
@@ -98,7 +98,7 @@ def _run_trial(task: Task) -> TrialRecord:
 def attack_once(task: Task) -> Judged:
     """The trial up to its score. Raises SnoopBenchError, or what a plug-in raised."""
     benchmark = task.benchmark
-    defense, attack, dataset = benchmark.plugins()
+    defense, dataset = benchmark.plugins()
     table = load(dataset, benchmark.dataset, benchmark.seed, task.trial)
     clock = time.perf_counter()
     engine, exact = engines(table, defense, benchmark.seed, task.trial)
@@ -108,13 +108,17 @@ def attack_once(task: Task) -> Judged:
     draws = _rng(task, "victims")
 
     def draw(eligible: pd.DataFrame) -> pd.DataFrame:
-        return _victims(eligible, ledger, benchmark.victims, draws)
+        return draw_victims(eligible, ledger, benchmark.victims, draws)
 
     watchdog = threading.Timer(benchmark.limits.seconds, _expire, (session, engine))
     watchdog.daemon = True
     watchdog.start()
     try:
-        outcome = conduct(attack, session, ledger, draw, _rng(task, "attack"), benchmark.limits.seconds)
+        at_the_desk = (session, ledger, draw, _rng(task, "attack"), benchmark.limits.seconds)
+        if benchmark.isolate:
+            outcome = isolate.conduct(benchmark.attack, *at_the_desk)
+        else:
+            outcome = conduct(registry.attack(benchmark.attack)[0], *at_the_desk)
     except DeadlineExceeded:
         _expire(session, engine)
         raise
@@ -204,7 +208,9 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
         engine = DuckEngine(table, salt)
         return engine, engine
     own = Table(table.schema, table.frame.copy(deep=True))  # what a defense does to it cannot reach the truth
-    published = defense.protect(own, generator(seed, "protect", trial))
+    published: object = defense.protect(own, generator(seed, "protect", trial))
+    if not isinstance(published, Table) or published.schema != table.schema:
+        raise PluginError(f"The defense {defense.label()} broke its contract: protect gave no table of that schema.")
     published = checked(published.with_frame(published.frame), "the protected table")
     return DuckEngine(published, salt), DuckEngine(table, salt)
 
@@ -226,7 +232,7 @@ def _accomplices(table: Table, task: Task) -> list[object]:
     return list(people[np.sort(_rng(task, "accomplices").permutation(len(people))[:count])])
 
 
-def _victims(eligible: Any, ledger: Ledger, count: int, rng: np.random.Generator) -> pd.DataFrame:
+def draw_victims(eligible: Any, ledger: Ledger, count: int, rng: np.random.Generator) -> pd.DataFrame:
     """`count` of the eligible users' rows, drawn uniformly, accomplices left out, in the order of their uids."""
     if not isinstance(eligible, pd.DataFrame) or not eligible.index.is_unique:
         raise BenchmarkError("An attack's `eligible` returns a DataFrame with one row a user, indexed by uid.")

@@ -21,7 +21,7 @@ from harness.score import Truth, judge
 from harness.seeds import generator
 from harness.session import Ledger, LocalSession
 from harness.store import Store
-from harness.trial import _victims, run_trial
+from harness.trial import draw_victims, run_trial
 from tests.conftest import judged
 
 PAGE = """
@@ -182,7 +182,7 @@ def test_eligible_must_be_a_frame_of_known_users(staff: Table):
         return [1, 2]
 
     def draw(eligible):
-        return _victims(eligible, Ledger(staff, "salary"), 3, generator(0))
+        return draw_victims(eligible, Ledger(staff, "salary"), 3, generator(0))
 
     session = LocalSession(staff.schema, DuckEngine(staff, SALT), Defense(), generator(0))
     for wrong in (
@@ -287,7 +287,7 @@ def test_an_attack_that_never_ends_is_stopped(tmp_path: Path):
     assert record.error.startswith("DeadlineExceeded")
 
 
-def test_accomplices_are_never_victims():
+def test_accomplices_are_neverdraw_victims():
     result = judged("none", "guess", "employees:size=40", accomplices=30, victims=25)
     result.close()
     assert result.score.attempts == 10
@@ -328,7 +328,7 @@ def test_a_refused_revelation_leads_nowhere(staff: Table):
     run_in_trial(staff, Probe(look))
 
 
-def test_victims_are_drawn_once(staff: Table):
+def testdraw_victims_are_drawn_once(staff: Table):
     def redraw(session, knowledge, victims, rng):
         session._line.ask("victims", victims)
 

@@ -42,6 +42,18 @@ def print_summary(result: dict[str, Any], out: Console) -> None:
         out.print(note)
 
 
+def print_findings(report: dict[str, Any], out: Console) -> None:
+    """A line a check: how it ended, what it asks for, and why it did not end well."""
+    out.print(Text(f"{report['spec']} ({report['kind']})", style="bold"), overflow="fold")
+    for check in report["checks"]:
+        style = {"ok": "green", "failed": "bold red", "skipped": "dim"}[check["status"]]
+        text = check["check"] if check["reason"] is None else f"{check['check'].removesuffix('.')}: {check['reason']}"
+        out.print(Text.assemble((f" {check['status']}".ljust(9), style), f" {text}"), soft_wrap=True)
+    failed = sum(check["status"] == "failed" for check in report["checks"])
+    checks = counted(len(report["checks"]), "check")
+    out.print(f" {failed} of {checks} failed." if failed else " It keeps its contract.")
+
+
 def _measures(r: dict[str, Any]) -> Iterable[tuple[str, str, str]]:
     utility = r["utility"]
     yield "κ_reach", _number(r["kappa_reach"]), f"95 % {_interval(r['kappa_reach_ci'])} over trials"
