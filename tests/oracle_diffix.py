@@ -1,96 +1,59 @@
-"""A slow oracle of the Diffix core: plain Python over rows, written from the paper's sections 5 and 6.
+"""A slow oracle of Diffix: plain Python over rows, written from the paper's sections 5 and 6, in exact fractions.
 
 It shares with the product the functions of `harness.seeds` alone. Layer names, uid hashes and seed fields, which the
-paper leaves open, are stated here a second time.
+paper leaves open, are stated here a second time. Questions and refusals are in `oracle_queries`, the alignment of
+ranges in `oracle_snapping`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import statistics
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from harness.seeds import digest, gaussian, mix, seed64
+from tests.oracle_queries import Aggregate, Database, Key, Question, Row, Switches, buckets, read
+from tests.oracle_snapping import moment
 
-Row = Mapping[str, Any]
 Layers = set[tuple[str, int]]  # ("static" or "dynamic", word)
+Values = dict[Any, list[Fraction]]  # user -> the values of one column that are not NULL
 
 
 @dataclass(frozen=True)
-class Condition:
-    """`column op values`; op is =, <>, in or not in."""
+class Number:
+    """One aggregate, and the size of the numbers that went into it: what rounding errors are in proportion to."""
 
-    column: str
-    op: str
-    values: tuple[Any, ...]
-
-    def holds(self, row: Row) -> bool:
-        """SQL's three-valued logic: nothing is true of NULL."""
-        value = row[self.column]
-        return value is not None and (value in self.values) == (self.op in ("=", "in"))
-
-
-@dataclass(frozen=True)
-class Question:
-    """Counts per value of `keys`; a count is "*", "distinct" (users) or the name of a column."""
-
-    keys: tuple[str, ...]
-    counts: tuple[str, ...]
-    conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True)
-class Switches:
-    static: bool = True
-    dynamic: bool = True
-    low_count: bool = True
-    flatten: bool = True
-
-
-@dataclass(frozen=True)
-class Database:
-    """Rows of one table; `kinds` names the kind of each column."""
-
-    table: str
-    uid: str
-    kinds: Mapping[str, str]
-    rows: Sequence[Row]
-    salt: bytes
+    exact: Fraction
+    scale: Fraction
 
     @property
-    def one_row_per_user(self) -> bool:
-        return len({row[self.uid] for row in self.rows}) == len(self.rows)
-
-    def users(self, rows: Iterable[Row]) -> set[Any]:
-        return {row[self.uid] for row in rows}
+    def value(self) -> float | None:
+        try:
+            return float(self.exact)
+        except OverflowError:
+            return None
 
 
 def noisy_answers(
     database: Database, question: Question, switches: Switches | None = None
-) -> dict[tuple[Any, ...], list[float | None]]:
-    """Bucket -> one number a count, None where it is NULL; suppressed buckets are missing."""
+) -> dict[Key, list[Number | None]]:
+    """Bucket -> one number an aggregate, None where it is NULL; suppressed buckets are missing."""
     switches = switches or Switches()
     answers = {}
-    for key, rows in _buckets(database, question):
+    conditions = read(database, question, switches)
+    for key, rows in buckets(database, question, switches).items():
         if switches.low_count and not _large_enough(database, rows):
             continue
-        layers = _layers(database, question, key, rows)
+        layers = _layers(database, replace(question, conditions=conditions), key, rows)
         kept = {layer for layer in layers if getattr(switches, layer[0])}
-        noise = {purpose: _noise(database, kept, rows, purpose) for purpose in ("noise", "T1", "T2")}
-        answers[key] = [_count(database, count, rows, noise, switches.flatten) for count in question.counts]
+        noise = _Noise(*(_noise(database, kept, rows, purpose) for purpose in ("noise", "T1", "T2")))
+        answers[key] = [_aggregate(database, a, rows, noise, switches) for a in question.aggregates]
     return answers
-
-
-def _buckets(database: Database, question: Question) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
-    """Without keys there is one bucket, if need be an empty one."""
-    buckets: dict[tuple[Any, ...], list[Row]] = {} if question.keys else {(): []}
-    for row in database.rows:
-        if all(condition.holds(row) for condition in question.conditions):
-            buckets.setdefault(tuple(row[key] for key in question.keys), []).append(row)
-    yield from buckets.items()
 
 
 # §5.3
@@ -113,10 +76,10 @@ def _uid_xor(database: Database, rows: list[Row]) -> int:
     return xor
 
 
-# §5.1, §6.3, §6.5, §6.6, §6.9, §6.10
+# §5.1, §6.3, §6.5, §6.6, §6.7, §6.9, §6.10
 
 
-def _layers(database: Database, question: Question, key: tuple[Any, ...], rows: list[Row]) -> Layers:
+def _layers(database: Database, question: Question, key: Key, rows: list[Row]) -> Layers:
     """A set: layers that are equal are one layer."""
     layers: Layers = set()
 
@@ -127,8 +90,13 @@ def _layers(database: Database, question: Question, key: tuple[Any, ...], rows: 
     both = ("static", "dynamic")
     for condition in question.conditions:
         column, kind = condition.column, database.kinds[condition.column]
+        if condition.op == "range":
+            add(both, "range", column, *(_bound_field(bound) for bound in condition.values))
+            continue
         values = [_field(value, kind) for value in condition.values]
-        if condition.op in ("<>", "not in"):
+        if condition.op in ("null", "not-null"):
+            add(both, condition.op, column)
+        elif condition.op in ("<>", "not in"):
             for value in values:
                 add(both, "<>", column, value)
         elif len(set(condition.values)) == 1:
@@ -156,14 +124,32 @@ def _field(value: Any, kind: str) -> Any:
             return ("integer", int(value))
         case "real":
             return ("number", float(value) + 0.0)
-        case "date":
-            return ("date", value.isoformat())
-        case "datetime":
-            return ("datetime", value.isoformat())
+        case "date" | "datetime":
+            return (kind, value.isoformat())
     return ("text", value)
 
 
+def _bound_field(bound: Any) -> Any:
+    kinds = {int: "integer", float: "real", date: "date", datetime: "datetime"}
+    return _field(bound, kinds[type(bound)])
+
+
 # §5.1, §5.4
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """The bucket's baseline noise N_b, and the noise of the two thresholds."""
+
+    baseline: float
+    first: float
+    second: float
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """T₁ and T₂, the numbers of users in groups 1 and 2."""
+        one, two = (max(2, round(4 + noise / 2)) for noise in (self.first, self.second))
+        return one, two
 
 
 def _noise(database: Database, layers: Layers, rows: list[Row], purpose: str) -> float:
@@ -182,24 +168,114 @@ def _gauss(key: bytes, seeds: list[list[int]]) -> list[float]:
     return gaussian(mix(key, *columns)).tolist() if seeds else []
 
 
+# §5.5
+
+
+def _aggregate(database: Database, a: Aggregate, rows: list[Row], noise: _Noise, switches: Switches) -> Number | None:
+    if a.function == "count":
+        count = _count(database, a, rows, noise, switches.flatten)
+        return replace(count, exact=Fraction(round(count.exact))) if count and switches.round else count
+    values = _values(database, a.column, rows)
+    match a.function:
+        case "sum":
+            return _sum(values, noise, switches.flatten)
+        case "avg":
+            counted = _count(database, Aggregate("count", a.column), rows, noise, switches.flatten)
+            return _quotient(_sum(values, noise, switches.flatten), counted)
+        case "max":
+            return _max([max(of_user) for of_user in values.values()], noise, switches.flatten)
+        case "min":
+            # the mirror image as to which users; the noise is added as for max
+            lowest = [-min(of_user) for of_user in values.values()]
+            turned = _max(lowest, replace(noise, baseline=-noise.baseline), switches.flatten)
+            return turned and replace(turned, exact=-turned.exact)
+    raise AssertionError(a.function)
+
+
+def _values(database: Database, column: str, rows: list[Row]) -> Values:
+    """Times as microseconds since 1970."""
+    found: Values = {}
+    for row in rows:
+        value = row[column]
+        if isinstance(value, date):
+            value = (moment(value) - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+        if value is not None:
+            found.setdefault(row[database.uid], []).append(Fraction(value))
+    return found
+
+
 # §5.5.1
 
 
-def _count(database: Database, count: str, rows: list[Row], noise: dict[str, float], flatten: bool) -> float | None:
-    everybody = database.users(rows)
-    all_rows = count in ("*", database.uid)
-    if count == "distinct" or (all_rows and database.one_row_per_user):
-        return len(everybody) + noise["noise"]
-    per_user = dict.fromkeys(everybody, 0)
+def _count(database: Database, a: Aggregate, rows: list[Row], noise: _Noise, flatten: bool) -> Number | None:
+    all_rows = a.column in ("*", database.uid)
+    if a.distinct or (all_rows and database.one_row_per_user):
+        users, baseline = len(database.users(rows)), Fraction(noise.baseline)
+        return Number(users + baseline, users + abs(baseline))
+    per_user: dict[Any, Fraction] = {}
     for row in rows:
-        per_user[row[database.uid]] += all_rows or row[count] is not None
-    values = sorted((value for value in per_user.values() if value), reverse=True)
-    first, second = (max(2, round(4 + noise[purpose] / 2)) for purpose in ("T1", "T2"))
-    group1, group2 = values[:first], values[first : first + second]
-    if flatten and not group2:
+        if all_rows or row[a.column] is not None:
+            per_user[row[database.uid]] = per_user.get(row[database.uid], Fraction(0)) + 1
+    side = _side(list(per_user.values()), noise, flatten)
+    if side is None:
+        return None if flatten else Number(Fraction(0), Fraction(0))
+    return _with_noise([side], side.total, noise)
+
+
+def _sum(values: Values, noise: _Noise, flatten: bool) -> Number | None:
+    """The sum of the high side less the sum of the low one; the noise of both is added."""
+    contributions = [sum(of_user, Fraction(0)) for of_user in values.values()]
+    high = _side([c for c in contributions if c >= 0], noise, flatten)
+    low = _side([-c for c in contributions if c <= 0], noise, flatten)
+    sides = [side for side in (high, low) if side]
+    total = (high.total if high else Fraction(0)) - (low.total if low else Fraction(0))
+    return _with_noise(sides, total, noise) if sides else None
+
+
+@dataclass(frozen=True)
+class _Side:
+    total: Fraction
+    deviation: Fraction  # of the noise, per unit of N_b
+    scale: Fraction
+
+
+def _side(contributions: list[Fraction], noise: _Noise, flatten: bool) -> _Side | None:
+    """The summing phase over contributions that are not negative."""
+    values = sorted(contributions, reverse=True)
+    first, second = noise.sizes
+    group2 = values[first : first + second]
+    if not values or (flatten and not group2):
         return None
-    average2 = sum(group2) / len(group2) if group2 else 0.0
+    scale = sum(values)
+    averages = [statistics.mean(group2) / 2] if group2 else []
     if flatten:
-        values[: len(group1)] = [average2] * len(group1)
-    average = sum(values) / len(values) if values else 0.0
-    return sum(values) + noise["noise"] * max(average2 / 2, average)
+        values[:first] = [statistics.mean(group2)] * first
+    averages.append(statistics.mean(values))
+    return _Side(sum(values, Fraction(0)), max(averages), Fraction(scale))
+
+
+def _with_noise(sides: list[_Side], total: Fraction, noise: _Noise) -> Number:
+    added = Fraction(noise.baseline) * sum(side.deviation for side in sides)
+    return Number(total + added, sum(side.scale for side in sides) + abs(added))
+
+
+def _quotient(total: Number | None, count: Number | None) -> Number | None:
+    if total is None or count is None or count.exact <= 0:
+        return None
+    exact = total.exact / count.exact
+    return Number(exact, (total.scale + abs(exact) * count.scale) / count.exact)
+
+
+# §5.5.2
+
+
+def _max(largest: list[Fraction], noise: _Noise, flatten: bool) -> Number | None:
+    """From each user's largest value."""
+    values = sorted(largest, reverse=True)
+    first, second = noise.sizes
+    group = values[first : first + second] if flatten else values[:second]
+    if not group:
+        return None
+    added = Fraction(noise.baseline) * Fraction(statistics.pstdev(group)) / 8
+    reported = statistics.mean(group) if flatten else values[0]
+    return Number(reported + added, max(abs(value) for value in values) + abs(added))
