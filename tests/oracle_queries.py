@@ -106,25 +106,31 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
     for column in dict.fromkeys(c.column for c in question.conditions):
         ranges, lone = _stated_ranges(question, column)
         kind = database.kinds[column]
-        if lone:
+        if lone or (len(ranges) > 1 and any(c.column == column and c.op in INEQUALITIES for c in question.conditions)):
             broken.add("diffix-inequality")
         if len(ranges) > 1 or (ranges and kind in ("text", "boolean")):
             broken.add("diffix-range")
             continue
-        for low, high in (_comparable(*stated(kind, *bounds)) for bounds in ranges):
-            if low >= high or ((switches or Switches()).snap and snapped(kind, low, high) is None):
+        snap = (switches or Switches()).snap
+        for bounds in ranges:
+            low, high = _comparable(*(bounds if snap else stated(kind, *bounds)))
+            if low >= high or (snap and snapped(kind, low, high) is None):
                 broken.add("diffix-range")
     return broken
 
 
 def has_notice(database: Database, question: Question, switches: Switches | None = None) -> bool:
     """Whether a range was widened, or x <= b read as x < b."""
-    used = {c.column: c.values for c in read(database, question, switches or Switches()) if c.op == "range"}
+    switches = switches or Switches()
+    used = {c.column: c.values for c in read(database, question, switches) if c.op == "range"}
     widened = any(
-        bounds != stated(database.kinds[column], *_stated_ranges(question, column)[0].pop())
+        _comparable(*bounds, datetime.min)[:2]
+        != _comparable(*_stated_ranges(question, column)[0].pop(), datetime.min)[:2]
+        if database.kinds[column] in ("date", "datetime")
+        else bounds != _stated_ranges(question, column)[0].pop()
         for column, bounds in used.items()
     )
-    return widened or any(c.op == "<=" for c in question.conditions)
+    return (widened and switches.snap) or any(c.op == "<=" for c in question.conditions)
 
 
 def _stated_ranges(question: Question, column: str) -> tuple[set[Bounds], bool]:

@@ -40,8 +40,6 @@ def moment(value: date) -> datetime:
 
 
 def _number_range(low: Fraction, high: Fraction, whole: bool) -> Bounds | None:
-    if whole:
-        low, high = Fraction(math.ceil(low)), Fraction(math.ceil(high))
     for width in _widths(high - low, whole):
         grid = width if whole and width == 1 else width / 2
         start = low // grid * grid  # the largest multiple that is not above `low`
@@ -64,7 +62,8 @@ def _number_bounds(low: Fraction, high: Fraction, whole: bool) -> Bounds | None:
     if whole:
         if low < SMALLEST or high > LARGEST:
             return None
-        return tuple(int(bound) if bound.denominator == 1 else float(bound) for bound in (low, high))
+        halves = abs(low) < 2**52 and abs(high) < 2**52  # beyond, halves are no doubles
+        return tuple(float(b) if b.denominator > 1 and halves else math.ceil(b) for b in (low, high))
     try:
         return float(low), float(high)
     except OverflowError:
@@ -85,8 +84,11 @@ def _time_range(low: datetime, high: datetime, with_time: bool) -> tuple[datetim
             return _ending(start, days * DAY)
     first, last = (12 * at.year + at.month - 1 for at in (low, high - timedelta.resolution))
     for months in _months():
-        if first // months == last // months:
-            return _month_bounds(first // months * months, months)
+        years = months // 12
+        offset = months // 2 if years and years % 2 == 0 else months  # half offsets for 2, 10, 20, 50 … years
+        start = first // offset * offset
+        if last < start + months:
+            return _month_bounds(start, months)
     raise AssertionError("there is always a longer one")
 
 

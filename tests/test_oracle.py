@@ -34,11 +34,12 @@ NUMBERS = [
     ("integer", -3, 3, (-5, 5)),
     ("integer", -12, -8, (-12.5, -7.5)),
     ("integer", -100, -50, (-100, -50)),
-    # their bounds are rounded up first
-    ("integer", 2.5, 4, (3, 4)),
-    ("integer", 2.5, 3.5, (3, 4)),
-    ("integer", 2.1, 6.9, (2.5, 7.5)),
-    ("integer", -2.5, -0.5, (-2, 0)),
+    # their bounds are not rounded first: [2.5, 7.5) stays what it is
+    ("integer", 2.5, 7.5, (2.5, 7.5)),
+    ("integer", 2.5, 4, (2, 4)),
+    ("integer", 2.2, 2.8, (2, 3)),
+    ("integer", 2.1, 6.9, (0, 10)),
+    ("integer", -2.5, -0.5, (-2.5, 2.5)),
     # and stay 64-bit integers
     ("integer", LARGEST - 2, LARGEST, (LARGEST - 2, LARGEST)),
     ("integer", SMALLEST, SMALLEST + 1, (SMALLEST, SMALLEST + 1)),
@@ -76,13 +77,17 @@ DAYS = [  # 1 January 2020 is a Wednesday
     ("2020-08-15", "2020-11-15", ("2020-07-01", "2021-01-01")),
     ("2020-06-15", "2020-07-15", ("2020-01-01", "2021-01-01")),
     ("2020-12-15", "2021-01-15", ("2020-01-01", "2022-01-01")),
-    ("2021-12-15", "2022-01-15", ("2020-01-01", "2025-01-01")),
+    ("2021-12-15", "2022-01-15", ("2021-01-01", "2023-01-01")),
     ("2021-01-01", "2026-01-01", ("2020-01-01", "2030-01-01")),
-    ("2019-06-01", "2020-06-01", ("2000-01-01", "2050-01-01")),
+    ("2019-06-01", "2020-06-01", ("2019-01-01", "2021-01-01")),
+    ("2019-06-01", "2022-06-01", ("2015-01-01", "2025-01-01")),
     ("1900-01-01", "2000-01-01", ("1900-01-01", "2000-01-01")),
     ("1999-12-31", "2000-01-02", ("1999-12-27", "2000-01-03")),
-    ("1999-07-01", "2000-07-01", None),  # years 0 to 5000
-    ("0001-12-15", "0002-01-15", None),
+    ("1999-07-01", "2000-07-01", ("1999-01-01", "2001-01-01")),
+    ("1990-01-01", "2010-01-01", ("1990-01-01", "2010-01-01")),
+    ("1985-01-01", "2015-01-01", ("1975-01-01", "2025-01-01")),
+    ("0001-12-15", "0002-01-15", ("0001-01-01", "0003-01-01")),
+    ("0001-12-15", "0004-01-15", None),  # years 0 to 5
     ("0001-01-01", "0001-01-08", ("0001-01-01", "0001-01-08")),
     ("9999-12-30", "9999-12-31", ("9999-12-30", "9999-12-31")),
     ("9999-12-01", "9999-12-31", None),
@@ -282,7 +287,7 @@ EMPTY = Database("t", "uid", KINDS, [], digest("empty"))
         ([("i", "between", 10, 10)], {"diffix-range"}),
         ([("i", "between", 20, 10)], {"diffix-range"}),
         ([("i", ">=", 10), ("i", "<=", 10)], {"diffix-range"}),
-        ([("i", "between", 2.2, 2.8)], {"diffix-range"}),
+        ([("i", "between", 2.2, 2.8)], set()),
         ([("i", "between", 0, LARGEST)], {"diffix-range"}),
         ([("d", "between", date(9999, 12, 1), date(9999, 12, 31))], {"diffix-range"}),
         ([("t", "between", "a", "b")], {"diffix-range"}),
@@ -298,6 +303,8 @@ def test_refusals(conditions: list[tuple[Any, ...]], rules: set[str]) -> None:
 def test_without_snapping_a_range_may_end_anywhere() -> None:
     asked = Question((), (Aggregate("count"),), (Condition("i", "between", (0, LARGEST)),))
     assert not broken_rules(EMPTY, asked, Switches(snap=False))
+    asked = Question((), (Aggregate("count"),), (Condition("i", "between", (2.2, 2.8)),))
+    assert broken_rules(EMPTY, asked, Switches(snap=False)) == {"diffix-range"}
 
 
 @pytest.mark.parametrize(
@@ -308,7 +315,8 @@ def test_without_snapping_a_range_may_end_anywhere() -> None:
         ([("i", "between", 12, 18)], False, False),
         ([("i", ">=", 10), ("i", "<", 20)], True, False),
         ([("i", ">=", 10), ("i", "<=", 20)], True, True),
-        ([("i", "between", 9.5, 19.5)], True, False),
+        ([("i", "between", 9.5, 19.5)], True, True),
+        ([("i", "between", 2.5, 7.5)], True, False),
         ([("i", "=", 12)], True, False),
     ],
 )

@@ -62,15 +62,19 @@ def aligned(query: Query, snap: bool) -> tuple[Query, tuple[str, ...]] | Refused
             parts.append(condition)
             continue
         name, kind = condition.column.name, condition.column.kind
-        if not is_before(condition.low, condition.high):
-            return Refused("diffix-range", f"Diffix answers no empty range of {name}; put the smaller bound first.")
+        low, high = condition.low, condition.high
         try:
-            low, high = (snapped if snap else stated)(condition.low, condition.high, kind)
+            if not snap:
+                low, high = stated(low, high, kind)
+            elif is_before(low, high):
+                low, high = snapped(low, high, kind)
         except OverflowError:
             return Refused("diffix-range", f"Diffix has no aligned range around this one among the values of {name}.")
+        if not is_before(low, high):
+            return Refused("diffix-range", f"Diffix answers no empty range of {name}; put the smaller bound first.")
         if condition.closed:
             notices.append(f"The upper bound of {name} is left out: <= is read as <.")
-        if is_before(low, condition.low) or is_before(condition.high, high):
+        if snap and (is_before(low, condition.low) or is_before(condition.high, high)):
             notices.append(f"The range of {name} was widened to {_said(low)} <= {name} < {_said(high)}.")
         parts += [Compare(condition.column, ">=", low), Compare(condition.column, "<", high)]
     if not parts:

@@ -144,14 +144,19 @@ def _week(moment: datetime) -> tuple[datetime, datetime]:
 def _months(months: int, moment: datetime) -> tuple[datetime, datetime]:
     first = (moment.month - 1) // months * months
     year, month = divmod(first + months, 12)
-    return datetime(moment.year, first + 1, 1), datetime(moment.year + year, month + 1, 1)
+    return _first(moment.year, first), _first(moment.year + year, month)
 
 
 def _years(years: int, moment: datetime) -> tuple[datetime, datetime]:
     """Years have half offsets where these are whole: else ranges across the year 2000 had no aligned one around."""
     offset = years if years % 2 else years // 2
     first = moment.year // offset * offset
+    return _first(first), _first(first + years)
+
+
+def _first(year: int, month: int = 0) -> datetime:
+    """The beginning of a month, 0 for January."""
     try:
-        return datetime(first, 1, 1), datetime(first + years, 1, 1)
+        return datetime(year, month + 1, 1)
     except ValueError:
-        raise OverflowError(first) from None
+        raise OverflowError(year) from None
