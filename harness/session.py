@@ -123,7 +123,9 @@ class LocalSession:
         except EngineError:
             self._check_time()
             raise
-        return _answers(answered(self._defense, buckets, self._rng))
+        with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
+            buckets = answered(self._defense, buckets, self._rng)
+        return _answers(buckets)
 
 
 def _answers(buckets: Buckets) -> list[Answer]:

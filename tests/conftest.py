@@ -13,7 +13,7 @@ from hypothesis import settings
 from harness import registry
 from harness.model import Column, Kind, Schema, Table
 from harness.plan import Benchmark, Task
-from harness.record import TrialRecord, Utility
+from harness.record import SIZES, SizeClass, TrialRecord, Utility
 from harness.score import TrialScore
 from harness.store import Store
 from harness.trial import Judged, attack_once
@@ -90,6 +90,8 @@ def keep(
             trial,
             error=None if score else "boom",
             score=score,
-            utility=Utility(error, 0.0, 0.0),
+            utility=Utility(
+                error, error, 0.0, 0.0, 400, 0, tuple(SizeClass(*size, 100, error, error, 0.0, 0.0) for size in SIZES)
+            ),
         )
         store.add(columns, record)

@@ -26,7 +26,7 @@ from harness.plan import Benchmark
 from harness.session import LocalSession
 from harness.sql.compile import UID_HASH
 from harness.trial import engines, first_table
-from harness.utility import workload
+from harness.utility import questions
 from tests.conftest import judged
 
 COUNT = "SELECT count(*) FROM"
@@ -392,7 +392,7 @@ def test_odd_names_are_shown_and_asked(odd: str, capsys: pytest.CaptureFixture[s
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in answer["columns"])
-    assert any('"a""b"' in query for query in workload(load(odd)))
+    assert any('"a""b"' in question.sql("t") for question in questions(load(odd)))
 
 
 @pytest.mark.parametrize("uids", [["2024-01-02", "2024-01-01"], ["b", "a"], ["7", "5"], ["false", "true"]])

@@ -20,7 +20,7 @@ from harness.cli import main
 from harness.errors import PluginError
 from harness.isolate import _decoded
 from harness.plan import Benchmark, Task, limits
-from harness.report.stored import stored_summaries
+from harness.report.stored import stored
 from harness.runner import skipped
 from harness.trial import attack_once, run_trial
 
@@ -133,8 +133,8 @@ def test_the_page_runs_in_a_fresh_process_and_never_in_the_harness(tmp_path: Pat
     assert err.count("hello") == err.count("from a shell") == 2
     pids = mark.read_text().split()
     assert len(set(pids)) == len(pids) == 4, "to name it, to ask whether it can run, and one a trial"
-    (shown,) = stored_summaries(str(tmp_path))
-    assert shown["attack"] == result["attack"] == f"{attack}:size=3"
+    (shown,) = stored(str(tmp_path))
+    assert shown.summary()["attack"] == result["attack"] == f"{attack}:size=3"
     assert mark.read_text().split() == pids
     assert str(os.getpid()) not in pids
 

@@ -116,6 +116,5 @@ def test_without_a_defense_nearly_all_odd_statements_are_answered():
     assert by_text[f"{COUNT} WHERE flag"].value == sum(rows().frame.flag.fillna(False))
     assert by_text[f"{COUNT} WHERE s = '🂡'"].value == sum(rows().frame.s == "🂡")
     assert by_text[f"{COUNT} WHERE s = 'e\u0301'"].value == sum(rows().frame.s == "e\u0301")
-    assert by_text["SELECT sum(n) FROM staff WHERE n > 0"].value == float(
-        sum(v for v in rows().frame.n.dropna() if v > 0)
-    )
+    positive = [int(n) for n in rows().frame.n.dropna() if n > 0]
+    assert by_text["SELECT sum(n) FROM staff WHERE n > 0"].value == float(sum(positive))

@@ -128,26 +128,29 @@ def _sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, 
     zero = exp.Literal.number(0)
     match aggregate.function:
         case "count":
-            return _side(f"{HIGH}%s{i}", part, exp.GT(this=part.copy(), expression=zero), top)
+            return _side(f"{HIGH}%s{i}", _double(part), exp.GT(this=part.copy(), expression=zero), top)
         case "max":
-            return _side(f"{HIGH}%s{i}", part, _known(part), top)
+            return _side(f"{HIGH}%s{i}", _double(part), _known(part), top)
         case "min":
-            return _side(f"{LOW}%s{i}", part, _known(part), top, largest=False)
-    high = _side(f"{HIGH}%s{i}", part, exp.GTE(this=part.copy(), expression=zero), top)
-    negative = exp.Neg(this=exp.cast(part.copy(), "DOUBLE"))
+            return _side(f"{LOW}%s{i}", _double(part), _known(part), top, largest=False)
+    high = _side(f"{HIGH}%s{i}", _double(part), exp.GTE(this=part.copy(), expression=zero), top)
+    negative = exp.Neg(this=_double(part))
     low = _side(f"{LOW}%s{i}", negative, exp.LTE(this=part.copy(), expression=zero.copy()), top)
     if aggregate.function == "sum":
         return high + low
     if rows is None:
         return [*high, *low, _as(_count(part.copy()), f"{ROWS}n{i}")]
-    return high + low + _side(f"{ROWS}%s{i}", rows, exp.GT(this=rows.copy(), expression=zero.copy()), top)
+    return high + low + _side(f"{ROWS}%s{i}", _double(rows), exp.GT(this=rows.copy(), expression=zero.copy()), top)
 
 
-def _side(name: str, part: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
+def _double(node: exp.Expr) -> exp.Expr:
+    return exp.cast(node.copy(), "DOUBLE")
+
+
+def _side(name: str, number: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
     def over(node: exp.Expr) -> exp.Expr:
         return exp.Filter(this=node, expression=exp.Where(this=takes_part.copy()))
 
-    number = exp.cast(part.copy(), "DOUBLE")
     extreme = over(_call("max" if largest else "min", number.copy(), exp.Literal.number(top)))
     padded = _call("coalesce", extreme, exp.Array(expressions=[]))
     padded = _call("list_resize", padded, exp.Literal.number(top), exp.cast(exp.Literal.number(0), "DOUBLE"))
