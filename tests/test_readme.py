@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -15,16 +15,37 @@ CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 PAGE = re.compile(r"<!-- file: (\S+) -->\n```python\n(.*?)```", re.DOTALL)
 
 
-def run(command: str, folder: Path) -> str:
-    words = shlex.split(command)
-    assert words[0] == "snoopbench"
+# One process for all commands: each would import for a second.
+RUNNER = """
+import contextlib, io, json, shlex, sys
+from harness.cli import main
+outputs = []
+for command in json.load(sys.stdin):
+    name, *words = shlex.split(command)
+    assert name == "snoopbench", command
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        status = main(words)
+    assert status == 0, (command, status)
+    outputs.append(out.getvalue())
+json.dump(outputs, sys.__stdout__)
+"""
+
+
+def run(commands: list[str], folder: Path) -> list[str]:
     environment = os.environ | {"COLUMNS": "100", "PYTHONIOENCODING": "utf-8"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(README.parent), environment.get("PYTHONPATH", "")])
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", *words[1:]], cwd=folder, capture_output=True, text=True, env=environment
+        [sys.executable, "-c", RUNNER],
+        input=json.dumps(commands),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment,
     )
     assert done.returncode == 0, done.stderr
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
-    return "\n".join(lines).strip("\n")
+    outputs = json.loads(done.stdout)
+    return ["\n".join(line.rstrip() for line in output.splitlines()).strip("\n") for output in outputs]
 
 
 def rewritten(text: str, folder: Path) -> str:
@@ -32,9 +53,12 @@ def rewritten(text: str, folder: Path) -> str:
     for name, page in PAGE.findall(text):
         (folder / name).write_text(page)
 
+    blocks = [[line[2:] for line in block.splitlines() if line.startswith("$ ")] for block in CONSOLE.findall(text)]
+    outputs = iter(run([command for commands in blocks for command in commands], folder))
+
     def block(match: re.Match[str]) -> str:
         commands = [line[2:] for line in match[1].splitlines() if line.startswith("$ ")]
-        return "```console\n" + "\n\n".join(f"$ {c}\n{run(c, folder)}" for c in commands) + "\n```"
+        return "```console\n" + "\n\n".join(f"$ {command}\n{next(outputs)}" for command in commands) + "\n```"
 
     return CONSOLE.sub(block, text)
 

@@ -151,7 +151,7 @@ def slowest(texts: list[str]) -> float:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_repeated_pieces_neither_crash_nor_hang(prefix: str):
     pieces = [piece for line in REPEATED.strip("\n").split("\n") for piece in line.split("|") if piece]
-    assert slowest([prefix + piece * times for piece in pieces for times in (25, 300)]) < 3
+    assert slowest([prefix + piece * 300 for piece in pieces]) < 3
 
 
 def test_nests_neither_crash_nor_hang():
