@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.model import Kind
 from harness.seeds import Field, Words
 from harness.sql import Buckets
 from harness.sql.query import Ref
@@ -47,12 +46,7 @@ def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) ->
         values = buckets.keys[slot][rows]
         null = np.equal(values, None).astype(bool)
         codes, distinct = pd.factorize(values[~null], use_na_sentinel=False)
-        found = np.array([seed(ref, value_field(stored(v, ref.kind))) for v in distinct], dtype=np.uint64)
+        found = np.array([seed(ref, value_field(v)) for v in distinct], dtype=np.uint64)
         words[rows[~null]] = found[codes]
         words[rows[null]] = seed(ref, None)
     return words, np.array([ref is not None for ref in refs], dtype=bool)[buckets.query]
-
-
-def stored(value: Any, kind: Kind) -> Any:
-    """The value as the table has it: a database may hand dates over as times of day zero."""
-    return value.date() if kind is Kind.DATE and isinstance(value, datetime) else value

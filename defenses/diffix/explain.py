@@ -6,7 +6,7 @@ from typing import Any
 
 from defenses.diffix.aggregates import group_size
 from defenses.diffix.layers import EQUAL, Layer, Noise, Seeds, equality, layer_word, layers_of
-from defenses.keyed import stored, value_field
+from defenses.keyed import value_field
 from harness.plugin import Rows
 from harness.seeds import Field
 from harness.sql import Buckets
@@ -65,10 +65,9 @@ def _values(layer: Layer, buckets: Buckets, row: int) -> tuple[Field, ...]:
     if layer.values is not None:
         return layer.values
     assert layer.column is not None
-    kind = layer.column.kind
     if layer.slot is not None:
-        return equality(value_field(stored(buckets.keys[layer.slot][row], kind)))
-    return tuple(value_field(stored(value, kind)) for value in buckets.floated[layer.column.name][row])
+        return equality(value_field(buckets.keys[layer.slot][row]))
+    return tuple(map(value_field, buckets.floated[layer.column.name][row]))
 
 
 def _said(field: Field) -> Any:

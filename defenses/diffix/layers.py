@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from defenses.diffix.conditions import Range, conditions_of
-from defenses.keyed import key_words, stored, value_field
+from defenses.keyed import key_words, value_field
 from harness.seeds import Field, Words, digest, gaussian, mix, seed64
 from harness.sql import Buckets, Query
 from harness.sql.query import Compare, In, IsNull, Not, Ref
@@ -171,7 +171,6 @@ def _by_key(buckets: Buckets) -> list[Seeds]:
 def _by_floated(buckets: Buckets) -> list[Seeds]:
     """The static layer of each IN, seeded by the values that the bucket really has of the column (§6.9)."""
     pieces = []
-    kinds = {ref.name: ref.kind for plan in buckets.plans for ref in plan.floated}
     for name, column in buckets.floated.items():
         asked = np.array(
             [
@@ -189,10 +188,7 @@ def _by_floated(buckets: Buckets) -> list[Seeds]:
         table = buckets.plans[0].query.table
         codes, distinct = pd.factorize(column[rows])
         words = np.array(
-            [
-                layer_word(buckets.salt, table, IN, name, tuple(value_field(stored(v, kinds[name])) for v in values))
-                for values in distinct
-            ],
+            [layer_word(buckets.salt, table, IN, name, tuple(map(value_field, values))) for values in distinct],
             dtype=np.uint64,
         )
         pieces.append(Seeds(rows, words[codes], np.zeros(len(rows), dtype=bool)))

@@ -156,19 +156,20 @@ def print_comparisons(compared: Sequence[dict[str, Any]], out: Console) -> None:
         families[id(pair["family"])].append(pair)
     for pairs in families.values():
         out.print(_where(pairs[0]["family"]), style="bold", markup=False)
-        table = text_table("a", "b", "κ_reach a", "κ_reach b", "a − b", "95 %", "p", "Holm p", "g", "trials")
-        for column in table.columns[2:]:
+        table = text_table("a and b", "κ_reach", "a − b", "95 %", "p", "Holm p", "g", "trials")
+        table.leading = 1
+        for column in table.columns[1:]:
             column.no_wrap = True
         for pair in pairs:
             interval = pair["difference_ci"]
             table.add_row(
-                pair["a"],
-                pair["b"],
-                *(decimal(pair[name]) for name in ("mean_a", "mean_b", "difference")),
+                f"{pair['a']}\n{pair['b']}",
+                f"{decimal(pair['mean_a'])}\n{decimal(pair['mean_b'])}",
+                decimal(pair["difference"]),
                 NOTHING if interval is None else " … ".join(decimal(end) for end in interval),
                 *(_p(pair[name]).removeprefix("p = ").removeprefix("p ") for name in ("p", "p_holm")),
                 decimal(pair["g"], 1),
-                f"{pair['trials_a']}, {pair['trials_b']}",
+                f"{pair['trials_a']}\n{pair['trials_b']}",
             )
         out.print(table)
         for pair in pairs:
