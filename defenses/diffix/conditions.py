@@ -2,52 +2,64 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Protocol, TypeGuard
 
 from defenses.diffix.snapping import is_before, snapped, stated
 from harness.model import Refused
-from harness.sql.query import And, Between, Compare, Condition, Query, Ref, Scalar
+from harness.sql.query import And, Between, Compare, Condition, Operator, Query, Ref, Scalar
 
 
 @dataclass(frozen=True)
 class Range:
-    """`low <= column < high`; `closed` where the analyst wrote `<= high`."""
+    """`low <= column < high`."""
 
     column: Ref
     low: Scalar
     high: Scalar
-    closed: bool = False
+
+
+class Bound(Protocol):
+    """An inequality between a column and a constant."""
+
+    @property
+    def on(self) -> Ref: ...
+    @property
+    def op(self) -> Operator: ...
+    @property
+    def value(self) -> Scalar: ...
 
 
 Stated = Condition | Range
 
 
 def conditions_of(query: Query) -> tuple[Stated, ...]:
-    """The AND'd conditions, equal ones once, with BETWEEN and pairs of inequalities as ranges. An inequality that has
-    not exactly one partner stays as it is."""
-    conjuncts = tuple(dict.fromkeys(query.conjuncts))
-    lowers: Counter[Ref] = Counter(c.on for c in conjuncts if _compares(c, ">="))
-    uppers: Counter[Ref] = Counter(c.on for c in conjuncts if _compares(c, "<", "<="))
-    paired = {column for column in lowers if lowers[column] == uppers[column] == 1}
+    """The AND'd conditions, equal ones once, with BETWEEN and pairs of inequalities as ranges (`<=` is `<`). An
+    inequality of a column that has not one lower and one upper bound stays as it is."""
+    bounds: dict[Ref, tuple[set[Scalar], set[Scalar]]] = defaultdict(lambda: (set(), set()))
+    for condition in query.conjuncts:
+        if _is_bound(condition):
+            bounds[condition.on][condition.op != ">="].add(condition.value)
+    paired = {column for column, (lows, highs) in bounds.items() if len(lows) == len(highs) == 1}
     found: list[Stated] = []
-    for condition in conjuncts:
+    for condition in query.conjuncts:
         if isinstance(condition, Between) and isinstance(condition.on, Ref):
             found.append(Range(condition.on, condition.low, condition.high))
-        elif isinstance(condition, Compare) and condition.on in paired and _compares(condition, ">="):
-            upper = next(c for c in conjuncts if _compares(c, "<", "<=") and c.on == condition.on)
-            found.append(Range(condition.on, condition.value, upper.value, upper.op == "<="))
-        elif not (isinstance(condition, Compare) and condition.on in paired and _compares(condition, "<", "<=")):
+        elif _is_bound(condition) and condition.on in paired:
+            lows, highs = bounds[condition.on]
+            found.append(Range(condition.on, *lows, *highs))
+        else:
             found.append(condition)
     return tuple(dict.fromkeys(found))
 
 
-def _compares(condition: Condition, *ops: str) -> bool:
-    """Whether it is an inequality between a column and a constant."""
+def _is_bound(condition: Condition) -> TypeGuard[Bound]:
+    """Whether it is an inequality between a column and a constant that can be one end of a range."""
     return (
         isinstance(condition, Compare)
-        and condition.op in ops
+        and condition.op in (">=", "<", "<=")
         and isinstance(condition.on, Ref)
         and not isinstance(condition.value, Ref)
     )
@@ -55,6 +67,7 @@ def _compares(condition: Condition, *ops: str) -> bool:
 
 def aligned(query: Query, snap: bool) -> tuple[Query, tuple[str, ...]] | Refused:
     """The query with its ranges on the grid (as stated without `snap`), and what the analyst is told of that."""
+    closed = {c.on.name for c in query.conjuncts if _is_bound(c) and c.op == "<="}
     parts: list[Condition] = []
     notices: list[str] = []
     for condition in conditions_of(query):
@@ -72,7 +85,7 @@ def aligned(query: Query, snap: bool) -> tuple[Query, tuple[str, ...]] | Refused
             return Refused("diffix-range", f"Diffix has no aligned range around this one among the values of {name}.")
         if not is_before(low, high):
             return Refused("diffix-range", f"Diffix answers no empty range of {name}; put the smaller bound first.")
-        if condition.closed:
+        if name in closed:
             notices.append(f"The upper bound of {name} is left out: <= is read as <.")
         if snap and (is_before(low, condition.low) or is_before(condition.high, high)):
             notices.append(f"The range of {name} was widened to {_said(low)} <= {name} < {_said(high)}.")
