@@ -7,7 +7,7 @@ every cell exactly:
 | cells (NULL apart)                                     | kind                                                       |
 |--------------------------------------------------------|------------------------------------------------------------|
 | whole numbers of 64 bits                               | integer                                                    |
-| numbers, whole ones up to 2^53                         | real                                                       |
+| numbers, whole ones up to 2^53                         | real, as the nearest double                                |
 | true, false (any case)                                 | boolean                                                    |
 | 2024-12-31                                             | date                                                       |
 | 2024-12-31 23:59:59.999999, perhaps with T for a space | datetime; in UTC if every cell has a zone (Z or +01:00)    |
@@ -36,6 +36,8 @@ from datasets.frames import series
 from harness.errors import DatasetError
 from harness.model import Column, Kind
 from harness.sql.compile import ROW_NUMBER, UID_HASH
+
+csv.field_size_limit(2**31 - 1)  # the module's own limit on a cell is 128 KiB
 
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 Read: TypeAlias = tuple[tuple[Column, ...], pd.DataFrame]

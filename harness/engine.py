@@ -165,6 +165,7 @@ class _Batch:
             present=self._present(aggregates)[take],
             users=self._column("users", np.dtype(np.int64))[take],
             uid_xor=self._column("uid_xor", np.dtype(np.uint64))[take],
+            slot_xor=self._slot_xor(aggregates)[take],
             table_users=engine.users,
             one_row_per_user=engine.unique_uid,
             salt=engine.salt,
@@ -201,6 +202,18 @@ class _Batch:
     def _present(self, slots: int) -> NDArray[np.bool_]:
         counts = np.array([len(plan.query.aggregates) for plan in self.owners], dtype=np.int64)
         return np.arange(slots)[None, :] < counts.repeat(self.sizes)[:, None]
+
+    def _slot_xor(self, slots: int) -> NDArray[np.uint64]:
+        """The users with a value in each aggregate's column; all of the bucket where no column is named."""
+        columns = []
+        for i in range(slots):
+            names = [f"x{i}" if f"x{i}" in part.columns else "uid_xor" for part in self.parts]
+            pieces = [
+                _unmasked(part.columns[name], 0, np.uint64) if name in part.columns else np.zeros(part.rows, np.uint64)
+                for name, part in zip(names, self.parts, strict=True)
+            ]
+            columns.append(np.concatenate(pieces) if pieces else np.empty(0, np.uint64))
+        return np.stack(columns, axis=1) if columns else np.empty((int(self.sizes.sum()), 0), np.uint64)
 
     def _contributions(self, slots: int, width: int, take: NDArray[np.int64]) -> Contributions | None:
         if not any(name[1:2] == "t" for part in self.parts for name in part.columns):

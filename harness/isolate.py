@@ -104,13 +104,14 @@ def _look(what: str, spec: str, *facts: Any) -> Any:
 
 @contextlib.contextmanager
 def _child(line: Line, job: Any) -> Iterator[None]:
-    """A child at work on the job, which talks through the line; it and what it started are killed at the end."""
+    """A child at work on the job, which talks through the line; it and its process group are killed at the end (a process
+    that makes a session of its own leaves the group)."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", "from harness.isolate import child; child()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=_environment(),
-        start_new_session=True,  # Ctrl-C is the harness's, and the child can be killed with all that it started
+        start_new_session=True,  # Ctrl-C is the harness's, and the child can be killed with its group
     )
     # A thread for each direction: neither a child that sends half a message nor one that never reads holds up the
     # deadline.

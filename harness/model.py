@@ -160,7 +160,9 @@ class Answer:
 def _plain(array: Array, kind: Kind) -> list[object]:
     values: list[Any] = array.tolist()
     if array.dtype.kind == "f":
-        values = [None if v != v else int(v) if kind is Kind.INTEGER and v.is_integer() else v for v in values]
+        # a whole number beyond 2^53 is not known to the last digit, so it is not shown as if it were
+        whole = kind is Kind.INTEGER
+        values = [None if v != v else int(v) if whole and v.is_integer() and abs(v) <= 2**53 else v for v in values]
     if kind is Kind.DATE:
         values = [v.date() if hasattr(v, "date") else v for v in values]
     return values

@@ -51,7 +51,8 @@ def noisy_answers(
             continue
         layers = _layers(database, replace(question, conditions=conditions), key, rows)
         kept = {layer for layer in layers if getattr(switches, layer[0])}
-        noise = _Noise(*(_noise(database, kept, rows, purpose) for purpose in ("noise", "T1", "T2")))
+        sizes = [max(2, round(4 + _noise(database, kept, rows, purpose) / 2)) for purpose in ("T1", "T2")]
+        noise = _Noise(database, kept, rows, sizes[0], sizes[1])
         answers[key] = [_aggregate(database, a, rows, noise, switches) for a in question.aggregates]
     return answers
 
@@ -107,8 +108,11 @@ def _layers(database: Database, question: Question, key: Key, rows: list[Row]) -
             for value in values:
                 add(("dynamic",), "in-element", column, value)
     for column, value in zip(question.keys, key, strict=True):
-        same = _field(value, database.kinds[column])
-        add(both, "=", column, same, same, 1)
+        if value is None:
+            add(both, "null", column)
+        else:
+            same = _field(value, database.kinds[column])
+            add(both, "=", column, same, same, 1)
     if not layers:
         add(("dynamic",), "none", None)
     return layers
@@ -139,17 +143,20 @@ def _bound_field(bound: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Noise:
-    """The bucket's baseline noise N_b, and the noise of the two thresholds."""
+    """T₁ and T₂ of a bucket, and where its baseline noise N_b comes from."""
 
-    baseline: float
-    first: float
-    second: float
+    database: Database
+    layers: Layers
+    rows: list[Row]
+    first: int
+    second: int
 
-    @property
-    def sizes(self) -> tuple[int, int]:
-        """T₁ and T₂, the numbers of users in groups 1 and 2."""
-        one, two = (max(2, round(4 + noise / 2)) for noise in (self.first, self.second))
-        return one, two
+    def baseline(self, function: str, column: str) -> Fraction:
+        """All counts share a purpose; dynamic layers know the users who have a value in the column."""
+        everybody = column in ("*", self.database.uid)
+        known = [row for row in self.rows if everybody or row[column] is not None]
+        purpose = "noise" if function == "count" else f"{function} {column}"
+        return Fraction(_noise(self.database, self.layers, known, purpose))
 
 
 def _noise(database: Database, layers: Layers, rows: list[Row], purpose: str) -> float:
@@ -178,16 +185,17 @@ def _aggregate(database: Database, a: Aggregate, rows: list[Row], noise: _Noise,
     values = _values(database, a.column, rows)
     match a.function:
         case "sum":
-            return _sum(values, noise, switches.flatten)
+            return _sum(values, a.column, noise, switches.flatten)
         case "avg":
             counted = _count(database, Aggregate("count", a.column), rows, noise, switches.flatten)
-            return _quotient(_sum(values, noise, switches.flatten), counted)
+            return _quotient(_sum(values, a.column, noise, switches.flatten), counted)
         case "max":
-            return _max([max(of_user) for of_user in values.values()], noise, switches.flatten)
+            baseline = noise.baseline("max", a.column)
+            return _max([max(of_user) for of_user in values.values()], baseline, noise, switches.flatten)
         case "min":
             # the mirror image as to which users; the noise is added as for max
             lowest = [-min(of_user) for of_user in values.values()]
-            turned = _max(lowest, replace(noise, baseline=-noise.baseline), switches.flatten)
+            turned = _max(lowest, -noise.baseline("min", a.column), noise, switches.flatten)
             return turned and replace(turned, exact=-turned.exact)
     raise AssertionError(a.function)
 
@@ -210,7 +218,7 @@ def _values(database: Database, column: str, rows: list[Row]) -> Values:
 def _count(database: Database, a: Aggregate, rows: list[Row], noise: _Noise, flatten: bool) -> Number | None:
     all_rows = a.column in ("*", database.uid)
     if a.distinct or (all_rows and database.one_row_per_user):
-        users, baseline = len(database.users(rows)), Fraction(noise.baseline)
+        users, baseline = len(database.users(rows)), noise.baseline("count", a.column)
         return Number(users + baseline, users + abs(baseline))
     per_user: dict[Any, Fraction] = {}
     for row in rows:
@@ -219,17 +227,17 @@ def _count(database: Database, a: Aggregate, rows: list[Row], noise: _Noise, fla
     side = _side(list(per_user.values()), noise, flatten)
     if side is None:
         return None if flatten else Number(Fraction(0), Fraction(0))
-    return _with_noise([side], side.total, noise)
+    return _with_noise([side], side.total, noise.baseline("count", a.column))
 
 
-def _sum(values: Values, noise: _Noise, flatten: bool) -> Number | None:
+def _sum(values: Values, column: str, noise: _Noise, flatten: bool) -> Number | None:
     """The sum of the high side less the sum of the low one; the noise of both is added."""
     contributions = [sum(of_user, Fraction(0)) for of_user in values.values()]
     high = _side([c for c in contributions if c >= 0], noise, flatten)
     low = _side([-c for c in contributions if c <= 0], noise, flatten)
     sides = [side for side in (high, low) if side]
     total = (high.total if high else Fraction(0)) - (low.total if low else Fraction(0))
-    return _with_noise(sides, total, noise) if sides else None
+    return _with_noise(sides, total, noise.baseline("sum", column)) if sides else None
 
 
 @dataclass(frozen=True)
@@ -242,7 +250,7 @@ class _Side:
 def _side(contributions: list[Fraction], noise: _Noise, flatten: bool) -> _Side | None:
     """The summing phase over contributions that are not negative."""
     values = sorted(contributions, reverse=True)
-    first, second = noise.sizes
+    first, second = noise.first, noise.second
     group2 = values[first : first + second]
     if not values or (flatten and not group2):
         return None
@@ -254,8 +262,8 @@ def _side(contributions: list[Fraction], noise: _Noise, flatten: bool) -> _Side 
     return _Side(sum(values, Fraction(0)), max(averages), Fraction(scale))
 
 
-def _with_noise(sides: list[_Side], total: Fraction, noise: _Noise) -> Number:
-    added = Fraction(noise.baseline) * sum(side.deviation for side in sides)
+def _with_noise(sides: list[_Side], total: Fraction, baseline: Fraction) -> Number:
+    added = baseline * sum(side.deviation for side in sides)
     return Number(total + added, sum(side.scale for side in sides) + abs(added))
 
 
@@ -269,13 +277,12 @@ def _quotient(total: Number | None, count: Number | None) -> Number | None:
 # §5.5.2
 
 
-def _max(largest: list[Fraction], noise: _Noise, flatten: bool) -> Number | None:
-    """From each user's largest value."""
+def _max(largest: list[Fraction], baseline: Fraction, noise: _Noise, flatten: bool) -> Number | None:
+    """From each user's largest value; a group of one user would tell that value."""
     values = sorted(largest, reverse=True)
-    first, second = noise.sizes
-    group = values[first : first + second] if flatten else values[:second]
-    if not group:
+    group = values[noise.first : noise.first + noise.second] if flatten else values[: noise.second]
+    if not group or (flatten and len(group) < 2):
         return None
-    added = Fraction(noise.baseline) * Fraction(statistics.pstdev(group)) / 8
+    added = baseline * Fraction(statistics.pstdev(group)) / 8
     reported = statistics.mean(group) if flatten else values[0]
     return Number(reported + added, max(abs(value) for value in values) + abs(added))

@@ -131,6 +131,10 @@ REFUSED = {
         "SELECT count(*) FROM t WHERE a BETWEEN 'x' AND 'y'",
         "SELECT count(*) FROM t WHERE b BETWEEN 0 AND 9000000000000000000",
     ],
+    "diffix-layers": [
+        f"SELECT count(*) FROM t WHERE b NOT IN ({', '.join(map(str, range(1_501)))})",
+        f"SELECT a, count(*) FROM t WHERE b IN ({', '.join(map(str, range(1_500)))}) AND c <> 1 GROUP BY a",
+    ],
     "diffix-condition": [
         "SELECT count(*) FROM t WHERE b NOT BETWEEN 1 AND 3",
         "SELECT count(*) FROM t WHERE a LIKE 'x%'",

@@ -198,7 +198,9 @@ VALUES = [100.0, 90, 80, 70, 60, 50, 40, 30, 20, 10]  # T₁ = T₂ = 4 without 
         ("max(x)", VALUES, 45),
         ("min(x)", VALUES, 65),
         ("max(x)", VALUES[:4], None),
-        ("max(x)", VALUES[:5], 60),
+        ("max(x)", VALUES[:5], None),  # of one user left it would be that user's value
+        ("max(x)", VALUES[:6], 55),
+        ("min(x)", VALUES[:6], 95),
         ("max(x)", [7.0] * 9, 7),
         ("min(x)", [np.nan] * 9 + VALUES, 65),
     ],
@@ -227,16 +229,38 @@ def test_dates_have_extremes():
     assert found == (date(2020, 1, 4), date(2020, 1, 6), datetime(2020, 1, 4, 18))
 
 
-def test_noise_of_sums_grows_with_the_layers_and_the_contributions():
-    """Equal values v: the noise is N_b · v, whatever the user set; the average has none."""
+def test_noise_of_sums_and_averages():
+    """Equal values v: the noise of a sum is v · N_b with an N_b of its own, so an average has noise too."""
     interface = session(pd.DataFrame({"n": [1] * 250, "x": 3.0}))
-    texts = [f"SELECT sum(x), avg(x), count(DISTINCT uid) FROM t WHERE n = 1 AND uid <> {user}" for user in range(250)]
+    texts = [
+        f"SELECT sum(x), avg(x), count(x), count(DISTINCT uid) FROM t WHERE n = 1 AND uid <> {u}" for u in range(250)
+    ]
     found = [answer.rows[0] for answer in interface.query_many(texts) if isinstance(answer, Answer)]
-    sums, averages, users = np.array(found, dtype=float).T
-    assert sums == pytest.approx(users * 3)
-    assert averages == pytest.approx(np.full(250, 3.0))
+    sums, averages, known, users = np.array(found, dtype=float).T
+    assert averages == pytest.approx(sums / known)
+    assert known == pytest.approx(users)
     # of the four layers all but the static one of n = 1 differ between the queries
-    assert abs(users.std() / np.sqrt(3) - 1) < 3.29 / np.sqrt(2 * 250)
+    for noise in (users, sums / 3):
+        assert abs(noise.std() / np.sqrt(3) - 1) < 3.29 / np.sqrt(2 * 250)
+    assert abs(np.corrcoef(users, sums)[0, 1]) < 3.29 / np.sqrt(250)
+    assert averages.std() == pytest.approx(3 * np.sqrt(2 * 3) / 249, rel=0.2)
+
+
+def test_counts_of_different_users_have_different_noise():
+    """count(*) − count(x) does not tell the number of NULLs; where there are none, it is 0 (no second sample)."""
+    frame = pd.DataFrame({"n": np.arange(400) % 40, "x": np.where(np.arange(400) % 10 == 3, np.nan, 1.0)})
+    interface = session(frame)
+    sql = "SELECT n, count(*), count(x), count(day), count(at) FROM t GROUP BY n"
+    rows = np.array([row[1:] for row in answer(interface, sql).rows], dtype=float)
+    holes = np.array([row[0] % 10 == 3 for row in answer(interface, sql).rows])
+    assert (rows[:, 2] == rows[:, 0]).all()
+    assert (rows[:, 3] == rows[:, 0]).all()
+    assert (rows[~holes, 1] == rows[~holes, 0]).all()
+    some = session(frame.assign(x=np.where(np.arange(400) % 7 == 3, np.nan, 1.0)))
+    gaps = np.array([row[1] - row[2] for row in answer(some, sql).rows], dtype=float)
+    true = pd.Series(np.arange(400) % 7 == 3).groupby(np.arange(400) % 40).sum().to_numpy()
+    assert np.abs(gaps - true)[true > 0].max() > 1
+    assert np.std((gaps - true)[true > 0]) == pytest.approx(np.sqrt(2), rel=0.5)  # one dynamic layer each
 
 
 def test_rounded_counts():

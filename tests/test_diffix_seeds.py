@@ -213,7 +213,7 @@ PINNED = [
 def test_the_salt_changes_seeds_and_noise_of_odd_and_even_sets(users: int, times: int) -> None:
     """A salt that is XORed to every hash cancels out of an even set."""
     rows = table(users, times)
-    defense, plan = diffix(low_count=False, static=False), plan_of(f"SELECT {COUNT} FROM t")
+    defense, plan = diffix(low_count=False, static=False), plan_of(f"SELECT {COUNT} FROM t", low_count=False)
     xors, noise = [], []
     for number in range(4):
         buckets = DuckEngine(rows, digest("salt", number)).run([plan])

@@ -69,6 +69,7 @@ def buckets(refs: list[tuple[Ref, ...]], query: list[int], *keys: list[Any]) -> 
         present=np.zeros((n, 0), dtype=bool),
         users=np.zeros(n, dtype=np.int64),
         uid_xor=np.zeros(n, dtype=np.uint64),
+        slot_xor=np.zeros((n, 0), dtype=np.uint64),
         table_users=n,
         one_row_per_user=True,
         salt=b"",

@@ -201,7 +201,8 @@ def answer(database: Database, function: str, switches: Switches = SILENT, *cond
         ([-v for v in TEN], "min", -4.5, -10),
         ([[v, v - 5, None] for v in TEN], "max", 4.5, 10),
         ([[v, v - 5, None] for v in TEN], "min", 1.5, -4),
-        ([1, 2, 3, 4, 5], "max", 1, 5),
+        ([1, 2, 3, 4, 5], "max", None, 5),
+        ([0, 1, 2, 3, 4, 5], "max", 0.5, 5),
         ([1, 2, 3, 4, 5, 6], "min", 5.5, 1),
         ([1, 2, 3, 4], "max", None, 4),
         ([4] * 9, "max", 4, 4),
@@ -235,23 +236,24 @@ def test_counts_are_rounded_and_averages_divide_by_the_unrounded_count() -> None
 
 
 def test_noise_of_aggregates() -> None:
-    """Of equal values the whole noise is known from the number of users; T₁ and T₂ change nothing."""
+    """Of equal values the noise is N_b times the value; a sum's N_b is its own, and T₁ and T₂ change nothing."""
     equal, mixed = values_of_users([3] * 40), values_of_users([3, -3] * 20)
-    users = answer(equal, "users", Switches())
-    assert users is not None
+    users, total = answer(equal, "users", Switches()) or 0.0, answer(equal, "sum", Switches()) or 0.0
     assert abs(users - 40) > 0.01
-    assert answer(equal, "sum", Switches()) == pytest.approx(3 * users)
-    assert answer(equal, "avg", Switches()) == pytest.approx(3)
+    assert abs(total / 3 - users) > 0.01
+    assert answer(equal, "count", Switches()) == users
+    assert answer(equal, "avg", Switches()) == pytest.approx(total / users)
     assert answer(equal, "max", Switches()) == answer(equal, "min", Switches()) == 3
-    assert answer(mixed, "sum", Switches()) == pytest.approx(6 * (users - 40))
+    assert answer(mixed, "sum", Switches()) == pytest.approx(2 * (total - 120))
 
 
 def test_noise_of_extremes() -> None:
-    """Of 0 and 8 the standard deviation is 4, and T₂ is at least 2."""
-    pair, plain = values_of_users([0, 8]), Switches(low_count=False, flatten=False)
-    noise = (answer(pair, "users", plain) or 0.0) - 2
-    assert answer(pair, "max", plain) == pytest.approx(8 + noise / 2)
-    assert answer(pair, "min", plain) == pytest.approx(noise / 2)
+    """Of 0 and 8 the standard deviation is 4, and T₂ is at least 2: the noise is N_b / 2; of 0 and 16 it is N_b."""
+    plain = Switches(low_count=False, flatten=False)
+    for name, at in (("max", 1), ("min", 0)):
+        one, two = (answer(values_of_users([0, top]), name, plain) or 0.0 for top in (8, 16))
+        assert two - 16 * at == pytest.approx(2 * (one - 8 * at))
+        assert one != 8 * at
 
 
 def test_layers_of_ranges_and_nulls() -> None:

@@ -67,6 +67,7 @@ class Case:
             uid_xor="uid_xor" in self.options,
             floated=(Ref(floated, SCHEMA.column(floated).kind),) if floated else (),
             top=int(values.get("top", 0)),
+            fewest=int(values.get("fewest", 0)),
         )
 
 

@@ -73,7 +73,7 @@ ANSWERABLE = [
     *("SELECT min(day), max(day) FROM staff", "SELECT min(at), max(at) FROM staff", "SELECT day, min(at) FROM staff GROUP BY day"),
     *("SELECT sum(n) FROM staff WHERE n > 0", "SELECT sum(DISTINCT n) FROM staff", "SELECT sum(n) FROM staff HAVING sum(n) > 1e18"),
     *(f"{COUNT} WHERE n = 9223372036854775807", f"{COUNT} WHERE n = -9223372036854775808", f"{COUNT} WHERE n BETWEEN 0 AND 1"),
-    *(f"{COUNT} WHERE x = 1.7e308", f"{COUNT} WHERE x = -0.0", f"{COUNT} WHERE x < 5e-324", f"{COUNT} WHERE x = 1e-400"),
+    *(f"{COUNT} WHERE x = 1.7e308", f"{COUNT} WHERE x = -0.0", f"{COUNT} WHERE x < 5e-324"),
     *(f"{COUNT} WHERE x BETWEEN 0 AND 5e-324", f"{COUNT} WHERE n BETWEEN -9223372036854775808 AND 9223372036854775807"),
     *(f"{COUNT} WHERE day = '9999-12-31'", f"{COUNT} WHERE day BETWEEN '0001-01-01' AND '9999-12-31'", f"{COUNT} WHERE at > '0001-01-01'"),
     *(f"{COUNT} WHERE s LIKE '%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%a'", f"{COUNT} WHERE s LIKE '\\'", f"{COUNT} WHERE s ILIKE 'İI'"),

@@ -19,6 +19,8 @@ from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
 from harness.sql.query import In
 
+LAYERS_AT_ONCE = 5_000_000
+
 
 @dataclass(frozen=True, kw_only=True)
 class diffix(Defense):
@@ -36,7 +38,12 @@ class diffix(Defense):
        nobody is left for the second group, the answer is NULL. Add N_b · max(A₂/2, A_all), N_b the sum of the layers'
        unit Gaussians. Positive and negative contributions are summed apart; avg is sum over count. Answers stay real
        numbers unless `round` is set.
-    6. max and min: leave out the T₁ most extreme users, average the next T₂, add N_b · σ/8 (§5.5.2).
+    6. max and min: leave out the T₁ most extreme users, average the next T₂, add N_b · σ/8 (§5.5.2); NULL where less
+       than two are left to average.
+
+    All counts of a bucket have the same N_b where the same users have a value in the counted column, else the dynamic
+    layers are seeded with those who have; sum, max and min of a column have a draw of their own. The paper leaves it at
+    one N_b for the conditions: then count(*) − count(x) is the exact number of NULLs, and avg has no noise.
 
     Where every user has one row, count(*) is count(distinct uid): all contributions are 1, nothing is flattened or
     NULL. Of a sum whose negative (positive) contributors are too few for a second group that side counts as zeros: NULL
@@ -61,21 +68,35 @@ class diffix(Defense):
             return found
         query, notices = found
         layers = layers_of(query)
+        fewest = birch.LOW_COUNT_FLOOR if self.low_count else 0
         floated = tuple(dict.fromkeys(c.on for c in query.conjuncts if isinstance(c, In) and not c.negated))
         largest = birch.THRESHOLD_MEAN + birch.THRESHOLD_DEVIATIONS * birch.THRESHOLD_SD * math.sqrt(len(layers))
-        return Plan(query, users=True, uid_xor=True, floated=floated, top=2 * math.ceil(largest), notices=notices)
+        return Plan(
+            query, users=True, uid_xor=True, floated=floated, top=2 * math.ceil(largest), fewest=fewest, notices=notices
+        )
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:
             buckets = buckets.keep(buckets.users >= _thresholds(buckets))
-        noise = Noise(self._seeds(buckets), buckets)
-        return buckets.with_values(noisy_values(buckets, noise, flatten=self.flatten, rounded=self.round))
+        values = buckets.values.copy()
+        for rows in _blocks(buckets):
+            part = buckets.keep(rows)
+            noise = Noise(self._seeds(part), part)
+            values[rows] = noisy_values(part, noise, flatten=self.flatten, rounded=self.round)
+        return buckets.with_values(values)
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
         return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count)
 
     def _seeds(self, buckets: Buckets) -> Seeds:
         return seeds_of(buckets, static=self.static, dynamic=self.dynamic)
+
+
+def _blocks(buckets: Buckets) -> list[np.ndarray]:
+    """The buckets, shape (N,), in so many pieces that the samples of one fit in little memory."""
+    layers = np.array([len(layers_of(plan.query)) for plan in buckets.plans], dtype=np.int64)
+    pieces = 1 + int(layers[buckets.query].sum()) // LAYERS_AT_ONCE if len(layers) else 1
+    return [piece for piece in np.array_split(np.arange(len(buckets)), pieces) if len(piece)]
 
 
 def _thresholds(buckets: Buckets) -> np.ndarray:

@@ -18,16 +18,18 @@ Whole = NDArray[np.int64]
 
 
 def noisy_values(buckets: Buckets, noise: Noise, *, flatten: bool = True, rounded: bool = False) -> Floats:
-    """The answers to a batch, float64 (N, A), NULL as NaN. One baseline sample and one pair of group sizes a bucket."""
-    baseline = noise.draw("noise")
+    """The answers to a batch, float64 (N, A), NULL as NaN."""
     first, second = (group_size(noise.draw(purpose)) for purpose in ("T1", "T2"))
     values = buckets.values.copy()
     for slot in range(values.shape[1]):
         names = [_aggregate(plan.query, slot, buckets.one_row_per_user) for plan in buckets.plans]
-        name = np.array(names, dtype=object)[buckets.query] if names else np.empty(0, dtype=object)
-        for function in set(names) - {""}:
-            rows = np.flatnonzero(name == function)
-            groups = Groups(buckets, slot, rows, baseline[rows], first[rows], second[rows], flatten)
+        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+        number = np.array([numbers[name] for name in names], dtype=np.int64)[buckets.query]
+        for (function, column), own in numbers.items():
+            rows = np.flatnonzero(number == own)
+            if not function or not len(rows):
+                continue
+            groups = Groups(buckets, noise, slot, rows, column, first[rows], second[rows], flatten)
             values[rows, slot] = _ANSWERS[function](groups)
             if rounded and function in ("users", "count"):
                 values[rows, slot] = np.round(values[rows, slot])
@@ -42,15 +44,23 @@ def group_size(noise: Floats) -> Whole:
 
 @dataclass(frozen=True)
 class Groups:
-    """One aggregate of the buckets `rows`, with their baseline noise N_b and the sizes T₁ and T₂, shape (n,)."""
+    """One aggregate of `column` over the buckets `rows`, with the group sizes T₁ and T₂, shape (n,)."""
 
     buckets: Buckets
+    noise: Noise
     slot: int
     rows: Whole
-    baseline: Floats
+    column: str
     first: Whole
     second: Whole
     flatten: bool
+
+    def baseline(self, function: str) -> Floats:
+        """N_b. Every count has the same, for the same users: else the counts of columns without NULL were so many
+        samples of one number. A sum, a maximum and a minimum of a column have each their own: else a sum over a count
+        had no noise, and one answer that is known gave away the others."""
+        purpose = "noise" if function == "count" else f"{function} {self.column}"
+        return self.noise.draw(purpose, self.buckets.slot_xor[:, self.slot])[self.rows]
 
     @property
     def exact(self) -> Floats:
@@ -75,7 +85,7 @@ class Groups:
 def _count(groups: Groups) -> Floats:
     """§5.5.1; NULL without a group 2."""
     total, scale = groups.flattened(_row_counts(groups, HIGH, groups.exact))
-    return total + groups.baseline * scale
+    return total + groups.baseline("count") * scale
 
 
 def _row_counts(groups: Groups, side: int, exact: Floats) -> tuple[Floats, Whole, Floats]:
@@ -84,14 +94,14 @@ def _row_counts(groups: Groups, side: int, exact: Floats) -> tuple[Floats, Whole
 
 def _users(groups: Groups) -> Floats:
     """Every user counts 1: nothing to flatten, never NULL."""
-    return groups.exact + groups.baseline
+    return groups.exact + groups.baseline("count")
 
 
 def _sum(groups: Groups) -> Floats:
     """Positive and negative contributions apart (§5.5.1). A side without a group 2 counts as zeros, unless both are."""
     sides = [groups.flattened(groups.contributions(side)) for side in (HIGH, LOW)]
     (high, high_scale), (low, low_scale) = ((np.nan_to_num(total), np.nan_to_num(scale)) for total, scale in sides)
-    answer = high - low + groups.baseline * (high_scale + low_scale)
+    answer = high - low + groups.baseline("sum") * (high_scale + low_scale)
     unknown = np.isnan(sides[0][0]) & np.isnan(sides[1][0])
     return np.where(unknown | np.isnan(groups.exact), np.nan, answer)
 
@@ -102,20 +112,21 @@ def _avg(groups: Groups) -> Floats:
     assert users is not None
     rows = _row_counts(groups, ROWS, users.users[ROWS, groups.rows, groups.slot].astype(float))
     total, scale = groups.flattened(rows)
-    count = total + groups.baseline * scale
+    count = total + groups.baseline("count") * scale
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, _sum(groups) / count, np.nan)
 
 
 def _extreme(side: int) -> Callable[[Groups], Floats]:
-    """min and max: T₁ users are left out, the values of the next T₂ averaged (§5.5.2)."""
+    """min and max: T₁ users are left out, the values of the next T₂ averaged (§5.5.2). NULL where these are less than
+    two: one user's value would be the answer, without noise."""
+    name = "max" if side == HIGH else "min"
 
     def answer(groups: Groups) -> Floats:
         _, users, top = groups.contributions(side)
-        average, spread = group_moments(top, users, groups.first, groups.second, groups.flatten)
-        if not groups.flatten:
-            average = groups.exact
-        return average + groups.baseline * birch.EXTREME_NOISE * spread
+        average, spread, size = group_moments(top, users, groups.first, groups.second, groups.flatten)
+        average = np.where(size >= birch.THRESHOLD_FLOOR, average, np.nan) if groups.flatten else groups.exact
+        return average + groups.baseline(name) * birch.EXTREME_NOISE * spread
 
     return answer
 
@@ -130,14 +141,16 @@ _ANSWERS: dict[str, Callable[[Groups], Floats]] = {
 }
 
 
-def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> str:
-    """The function of a slot; `users` where it is a count to which every user contributes 1, "" where there is none."""
+def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> tuple[str, str]:
+    """The function and column of a slot; `users` where it is a count to which every user contributes 1, "" where there
+    is none."""
     if slot >= len(query.aggregates):
-        return ""
+        return "", ""
     aggregate = query.aggregates[slot]
     counts_all_rows = aggregate.on is None or aggregate.on.name == query.uid
     is_users = aggregate.distinct or (counts_all_rows and one_row_per_user)
-    return "users" if is_users and aggregate.function == "count" else aggregate.function
+    function = "users" if is_users and aggregate.function == "count" else aggregate.function
+    return function, aggregate.on.name if aggregate.on else "*"
 
 
 def flattened(
@@ -167,9 +180,9 @@ def flattened(
 
 def group_moments(
     top: Floats, users: Whole, first: Whole, second: Whole, flatten: bool = True
-) -> tuple[Floats, Floats]:
-    """Mean and population standard deviation of group 2, float64 (n,), NaN where it is empty; without `flatten` those
-    of the T₂ most extreme users. Shapes as in `flattened`."""
+) -> tuple[Floats, Floats, Whole]:
+    """Mean and population standard deviation of group 2, float64 (n,), NaN where it is empty, and its size; without
+    `flatten` those of the T₂ most extreme users. Shapes as in `flattened`."""
     end1, end2 = _ends(top, users, first if flatten else np.zeros_like(first), second)
     place = np.arange(top.shape[1])
     inside = (place >= end1[:, None]) & (place < end2[:, None])
@@ -178,7 +191,7 @@ def group_moments(
         offset = np.where(inside, top - base[:, None], 0.0)  # from one of them, so that equal values have no deviation
         mean = offset.sum(axis=1) / (end2 - end1)
         square = np.where(inside, (offset - mean[:, None]) ** 2, 0.0).sum(axis=1) / (end2 - end1)
-    return base + mean, np.sqrt(square)
+    return base + mean, np.sqrt(square), end2 - end1
 
 
 def _ends(top: Floats, users: Whole, first: Whole, second: Whole) -> tuple[Whole, Whole]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from defenses.diffix.aggregates import group_size
-from defenses.diffix.layers import EQUAL, Layer, Noise, Seeds, equality, layer_word, layers_of
+from defenses.diffix.layers import Layer, Noise, Seeds, key_condition, layer_word, layers_of
 from defenses.keyed import value_field
 from harness.plugin import Rows
 from harness.seeds import Field
@@ -13,8 +13,8 @@ from harness.sql import Buckets
 
 
 def explained(buckets: Buckets, seeds: Seeds, thresholds: Any, low_count: bool) -> dict[str, Rows]:
-    """`buckets`: users, low-count threshold, baseline noise N_b and group sizes. `layers`: the seed components of each
-    noise layer, salt left out, and the sample that it adds to N_b."""
+    """`buckets`: users, low-count threshold, baseline noise N_b of count(*) and group sizes. `layers`: the seed
+    components of each noise layer, salt left out, and the sample that it adds to that N_b."""
     noise = Noise(seeds, buckets)
     baseline, samples = noise.draw("noise"), noise.samples("noise")
     first, second = (group_size(noise.draw(purpose)) for purpose in ("T1", "T2"))
@@ -49,9 +49,7 @@ def _components(buckets: Buckets, row: int) -> dict[tuple[bool, int], dict[str, 
     query = buckets.plans[buckets.query[row]].query
     found = {}
     for layer in layers_of(query):
-        column = layer.column.name if layer.column else None
-        operator = EQUAL if layer.slot is not None else layer.operator
-        values = _values(layer, buckets, row)
+        operator, column, values = _condition(layer, buckets, row)
         found[layer.dynamic, layer_word(buckets.salt, query.table, operator, column, values)] = {
             "sort": "dynamic" if layer.dynamic else "static",
             "seeded by": [query.table, column, operator, *(_said(value) for value in values)],
@@ -61,13 +59,13 @@ def _components(buckets: Buckets, row: int) -> dict[tuple[bool, int], dict[str, 
     return found
 
 
-def _values(layer: Layer, buckets: Buckets, row: int) -> tuple[Field, ...]:
-    if layer.values is not None:
-        return layer.values
-    assert layer.column is not None
+def _condition(layer: Layer, buckets: Buckets, row: int) -> tuple[str, str | None, tuple[Field, ...]]:
+    """Operator, column and values of the layer in this bucket."""
+    if layer.column is None or layer.values is not None:
+        return layer.operator, layer.column.name if layer.column else None, layer.values or ()
     if layer.slot is not None:
-        return equality(value_field(buckets.keys[layer.slot][row]))
-    return tuple(map(value_field, buckets.floated[layer.column.name][row]))
+        return key_condition(layer.column, value_field(buckets.keys[layer.slot][row]))
+    return layer.operator, layer.column.name, tuple(map(value_field, buckets.floated[layer.column.name][row]))
 
 
 def _said(field: Field) -> Any:

@@ -7,6 +7,7 @@ word, a dynamic layer's on the word and the XOR of the bucket's hashed uids. All
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,7 @@ class Layer:
     slot: int | None = None
 
 
+@lru_cache(maxsize=10_000)
 def layers_of(query: Query) -> tuple[Layer, ...]:
     """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.7, §6.9, §6.10)."""
     layers: list[Layer] = []
@@ -71,6 +73,11 @@ def layers_of(query: Query) -> tuple[Layer, ...]:
 def equality(value: Field) -> tuple[Field, ...]:
     """The components [v, v, 1] of a positive equality: what min, max and count of one value would be (§6.5)."""
     return (value, value, 1)
+
+
+def key_condition(column: Ref, value: Field) -> tuple[str, str, tuple[Field, ...]]:
+    """Operator, column and values of the condition that a bucket's key stands for: an equality, or IS NULL (§6.3)."""
+    return (NULL, column.name, ()) if value is None else (EQUAL, column.name, equality(value))
 
 
 def _pair(operator: str, column: Ref, values: tuple[Field, ...]) -> list[Layer]:
@@ -106,25 +113,27 @@ def seeds_of(buckets: Buckets, *, static: bool = True, dynamic: bool = True) -> 
 
 
 class Noise:
-    """Sums of layered samples, float64 (N,): the same for the same purpose, independent between purposes."""
+    """Sums of layered samples, float64 (N,): the same for the same purpose and users, independent between purposes."""
 
     def __init__(self, seeds: Seeds, buckets: Buckets) -> None:
         self._seeds = seeds
         self._salt = buckets.salt
-        self._users = buckets.uid_xor[seeds.bucket]
+        self._users = buckets.uid_xor
         self._size = len(buckets)
 
-    def draw(self, purpose: str) -> NDArray[np.float64]:
-        """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4)."""
-        return np.bincount(self._seeds.bucket, weights=self.samples(purpose), minlength=self._size)
+    def draw(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
+        """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4). `users`: the XOR of
+        the users that dynamic layers are seeded with, uint64 (N,), if not all of the bucket."""
+        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users), minlength=self._size)
 
-    def samples(self, purpose: str) -> NDArray[np.float64]:
+    def samples(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """The standard normal sample of each layer, float64 (M,)."""
         seeds = self._seeds
         samples = np.empty(len(seeds.word))
+        of_bucket = (self._users if users is None else users)[seeds.bucket]
         for sort, rows in (("static", ~seeds.dynamic), ("dynamic", seeds.dynamic)):
             key = digest("diffix", sort, purpose, key=self._salt, size=16)
-            words = (seeds.word[rows], self._users[rows]) if sort == "dynamic" else (seeds.word[rows],)
+            words = (seeds.word[rows], of_bucket[rows]) if sort == "dynamic" else (seeds.word[rows],)
             samples[rows] = gaussian(mix(key, *words))
         return samples
 
@@ -158,7 +167,7 @@ def _by_key(buckets: Buckets) -> list[Seeds]:
     table = buckets.plans[0].query.table if buckets.plans else ""
 
     def word(column: Ref, value: Field) -> int:
-        return layer_word(buckets.salt, table, EQUAL, column.name, equality(value))
+        return layer_word(buckets.salt, table, *key_condition(column, value))
 
     pieces = []
     for slot in range(len(buckets.keys)):

@@ -8,6 +8,8 @@ from defenses.diffix.conditions import Range, Stated, conditions_of
 from harness.model import Kind, Refused
 from harness.sql.query import Aggregate, Compare, In, IsNull, Not, Or, Query, Ref, walk
 
+MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
+
 
 def refusal(query: Query) -> Refused | None:
     """The first rule that the query breaks, or None."""
@@ -17,6 +19,11 @@ def refusal(query: Query) -> Refused | None:
         if (refused := _aggregate(aggregate, query.uid)) is not None:
             return refused
     conditions = conditions_of(query)
+    values = sum(len(condition.values) if isinstance(condition, In) else 1 for condition in conditions)
+    if values > MOST_VALUES:
+        return Refused(
+            "diffix-layers", f"Diffix answers at most {MOST_VALUES:,} conditions, counting the values of IN."
+        )
     for condition in conditions:
         if (refused := _condition(condition)) is not None:
             return refused

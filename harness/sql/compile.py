@@ -4,7 +4,7 @@ one row a user    SELECT k AS k0, count(*) AS a0, count(*) AS users, bit_xor(has
 many rows a user  the same over a sub-query that first groups by key and user, where contributions are asked for
 
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
-and the sum; 1t0 … of side 1, 2t0 … of side 2.
+and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
         columns.append(_as(_count() if unique_uid else _count(users, distinct=True), "users"))
     if plan.uid_xor:
         columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
+        columns += [
+            _as(_over(_xor(UID_HASH, distinct=not unique_uid), _known(_column(a.on))), f"x{i}")
+            for i, a in enumerate(query.aggregates)
+            if a.on is not None and a.on.name != uid
+        ]
     columns += [_as(_distinct_values(_column(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
@@ -64,7 +69,8 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
     if query.where is not None:
         select = select.where(_condition(query.where), copy=False)
-    return _grouped(select, query).sql(dialect="duckdb")
+    number = _count() if unique_uid else _count(users, distinct=True)
+    return _grouped(select, query, plan.fewest, number).sql(dialect="duckdb")
 
 
 def query_text(query: Query) -> str:
@@ -89,6 +95,10 @@ def _two_levels(plan: Plan, uid: str) -> exp.Select:
         if aggregate.function == "avg":
             inner += [_as(_count(_measured(aggregate)), f"n{i}")]
         outer += [_as(_merged(aggregate, part, rows), f"a{i}"), *_sides(i, aggregate, part, rows, plan.top)]
+        if plan.uid_xor and aggregate.on is not None and aggregate.on.name != uid:
+            zero = exp.Literal.number(0)
+            known = exp.GT(this=part, expression=zero) if aggregate.function == "count" else _known(part)
+            outer.append(_as(_over(_xor("h", distinct=False), known), f"x{i}"))
     outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
@@ -98,7 +108,7 @@ def _two_levels(plan: Plan, uid: str) -> exp.Select:
     if query.where is not None:
         select = select.where(_condition(query.where), copy=False)
     users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
-    return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query)
+    return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query, plan.fewest, _count())
 
 
 def _of_user(aggregate: Aggregate, uid: str) -> exp.Expr:
@@ -148,29 +158,32 @@ def _double(node: exp.Expr) -> exp.Expr:
 
 
 def _side(name: str, number: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
-    def over(node: exp.Expr) -> exp.Expr:
-        return exp.Filter(this=node, expression=exp.Where(this=takes_part.copy()))
-
-    extreme = over(_call("max" if largest else "min", number.copy(), exp.Literal.number(top)))
+    extreme = _over(_call("max" if largest else "min", number.copy(), exp.Literal.number(top)), takes_part)
     padded = _call("coalesce", extreme, exp.Array(expressions=[]))
     padded = _call("list_resize", padded, exp.Literal.number(top), exp.cast(exp.Literal.number(0), "DOUBLE"))
     return [
         _as(padded, name % "t"),
-        _as(over(_count()), name % "n"),
-        _as(over(_call("sum", number)), name % "s"),
+        _as(_over(_count(), takes_part), name % "n"),
+        _as(_over(_call("sum", number), takes_part), name % "s"),
     ]
+
+
+def _over(aggregate: exp.Expr, condition: exp.Expr) -> exp.Expr:
+    return exp.Filter(this=aggregate, expression=exp.Where(this=condition.copy()))
 
 
 def _known(node: exp.Expr) -> exp.Expr:
     return exp.Not(this=exp.Is(this=node.copy(), expression=exp.Null()))
 
 
-def _grouped(select: exp.Select, query: Query) -> exp.Select:
+def _grouped(select: exp.Select, query: Query, fewest: int, users: exp.Expr) -> exp.Select:
     positions = [exp.Literal.number(i + 1) for i in range(len(query.keys))]
-    if not positions:
-        return select
-    order = [exp.Ordered(this=p.copy(), nulls_first=False) for p in positions]
-    return select.group_by(*positions, copy=False).order_by(*order, copy=False)
+    if positions:
+        order = [exp.Ordered(this=p.copy(), nulls_first=False) for p in positions]
+        select = select.group_by(*positions, copy=False).order_by(*order, copy=False)
+    if fewest:
+        select = select.having(exp.GTE(this=users, expression=exp.Literal.number(fewest)), copy=False)
+    return select
 
 
 def _aggregate(aggregate: Aggregate) -> exp.Expr:
@@ -203,7 +216,7 @@ def _xor(column: str, distinct: bool) -> exp.Expr:
 
 def _distinct_values(column: exp.Expr) -> exp.Expr:
     ordered = exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
-    return exp.Filter(this=_call("list", ordered), expression=exp.Where(this=_known(column)))
+    return _over(_call("list", ordered), _known(column))
 
 
 def _condition(condition: Condition) -> exp.Expr:

@@ -80,7 +80,7 @@ def _number(text: str | bool, kind: Kind) -> int | float:
         except ValueError:
             pass
     number = float(text)
-    if not math.isfinite(number):
+    if not math.isfinite(number) or (number == 0.0 and Decimal(text) != 0):
         raise ValueError(text)
     if kind is Kind.INTEGER and number.is_integer():
         exact = Decimal(text)

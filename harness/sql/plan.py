@@ -22,14 +22,16 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True)
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
-    `floated` the distinct values of these columns (sorted tuples, without NULL), `top` the so many most extreme
-    contributions of single users to each aggregate (see `Contributions`; 0: not asked)."""
+    and that of the users with a value in each aggregate's column, `floated` the distinct values of these columns
+    (sorted tuples, without NULL), `top` the so many most extreme contributions of single users to each aggregate (see
+    `Contributions`; 0: not asked). Buckets of less than `fewest` users do not come back at all."""
 
     query: Query
     users: bool = False
     uid_xor: bool = False
     floated: tuple[Ref, ...] = ()
     top: int = 0
+    fewest: int = 0
     notices: tuple[str, ...] = ()
 
     def also(self, other: Plan) -> Plan:
@@ -40,6 +42,7 @@ class Plan:
             uid_xor=self.uid_xor or other.uid_xor,
             floated=tuple(dict.fromkeys(self.floated + other.floated)),
             top=max(self.top, other.top),
+            fewest=max(self.fewest, other.fewest),
             notices=self.notices + other.notices,
         )
 
@@ -79,7 +82,8 @@ class Buckets:
     - `keys`: K arrays of object (N,), NULL as None
     - `values`: float64 (N, A), NULL as NaN, dates and times as microseconds since 1970; `present`: bool (N, A),
       which slots the bucket's query has
-    - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask
+    - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask; `slot_xor`: uint64 (N, A), the XOR
+      of the users whose value in the aggregate's column is not NULL, for count(*) of all
     - `floated`: by column name, object (N,) of tuples; `contributions`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
@@ -94,6 +98,7 @@ class Buckets:
     present: Bools
     users: NDArray[np.int64]
     uid_xor: NDArray[np.uint64]
+    slot_xor: NDArray[np.uint64]
     table_users: int
     one_row_per_user: bool
     salt: bytes = field(repr=False)
@@ -113,6 +118,7 @@ class Buckets:
             present=self.present[mask],
             users=self.users[mask],
             uid_xor=self.uid_xor[mask],
+            slot_xor=self.slot_xor[mask],
             floated={name: column[mask] for name, column in self.floated.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
         )
