@@ -104,8 +104,8 @@ def _look(what: str, spec: str, *facts: Any) -> Any:
 
 @contextlib.contextmanager
 def _child(line: Line, job: Any) -> Iterator[None]:
-    """A child at work on the job, which talks through the line; it and its process group are killed at the end (a process
-    that makes a session of its own leaves the group)."""
+    """A child at work on the job, which talks through the line. At the end its process group is killed; what made a
+    session of its own has left that."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", "from harness.isolate import child; child()"],
         stdin=subprocess.PIPE,
