@@ -55,8 +55,7 @@ def test_no_function_but_the_five_is_answered(template: str):
     names = function_names()
     assert len(names) > 1_000
     for name in names:
-        for call in (f"{name}(age)", f"{name}()") if "WHERE {}" not in template else (f"{name}(age)",):
-            assert answered(template.format(call)) is None, template.format(call)
+        assert answered(template.format(f"{name}(age)")) is None, name
 
 
 def test_a_function_is_refused_in_every_form_of_call():

@@ -96,7 +96,7 @@ def _undefended(subject: Subject) -> _Run:
 
 
 def reaches_for_nothing(subject: Subject) -> None:
-    """No import statement of the page leads past the query interface."""
+    """The page has no import statement that leads past the query interface."""
     module: Any = inspect.getmodule(subject.cls)
     for node in ast.walk(ast.parse(inspect.getsource(module))):
         found = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
