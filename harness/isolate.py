@@ -169,6 +169,8 @@ def _death(process: subprocess.Popen[bytes]) -> str:
         code = process.wait(timeout=1.0)
     except subprocess.TimeoutExpired:
         return "The attack's process closed its pipe."
+    if hasattr(signal, "SIGALRM") and code == -signal.SIGALRM:
+        return "The attack's process was stopped at the time limit."
     how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
     return f"The attack's process died ({how})."
 

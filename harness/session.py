@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEARD = 500
-BATCH = 2_000  # questions handled between two looks at the clock
+BATCH = 2_000  # questions handled between two looks at the clock, or so many characters of them
+BATCH_TEXT = 500_000
 PARSED = 200_000  # texts whose parse is remembered
 
 
@@ -72,8 +74,8 @@ class LocalSession:
         if self.history.asked > self._limits.queries:
             raise PluginError(f"The trial asked more than {self._limits.queries:,} queries.")
         results: list[Answer | Refused] = []
-        for start in range(0, len(sqls), BATCH):
-            results += self._batch(sqls[start : start + BATCH])
+        for start, stop in pairwise(_cuts(sqls)):
+            results += self._batch(sqls[start:stop])
         self.history.reasons.update(result.rule for result in results if isinstance(result, Refused))
         self._remember(sqls, results)
         return results
@@ -126,6 +128,13 @@ class LocalSession:
         with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
             buckets = answered(self._defense, buckets, self._rng)
         return _answers(buckets)
+
+
+def _cuts(sqls: Sequence[str]) -> list[int]:
+    """Where a batch is cut, so that the clock is looked at often: long texts are dear to answer."""
+    texts = np.cumsum([len(sql) for sql in sqls]) // BATCH_TEXT
+    chunk = np.maximum.accumulate(texts * len(sqls) + np.arange(len(sqls)) // BATCH) if len(sqls) else texts
+    return [*np.flatnonzero(np.diff(chunk, prepend=-1)).tolist(), len(sqls)]
 
 
 def _answers(buckets: Buckets) -> list[Answer]:
