@@ -7,6 +7,7 @@ BUILTIN = {
     "microaggregation": "defenses.microaggregation",
     "none": "defenses.none",
     "output-perturbation": "defenses.output_perturbation",
+    "partitioning": "defenses.partitioning",
     "rotation": "defenses.rotation",
     "sticky": "defenses.sticky",
     "synthetic-records": "defenses.synthetic_records",

@@ -34,7 +34,7 @@ class microaggregation(Defense):
 
     Source: Nielson's dissertation, anonymization (k values of each quasi-identifier), which names no algorithm; the
     cuts: LeFevre, DeWitt and Ramakrishnan 2006, strict and relaxed; a mean in place of a range: Domingo-Ferrer and
-    Mateo-Sanz 2002. LeFevre cut after the median's ties; here the cut is at the nearer end of them, so fewer groups stay whole.
+    Mateo-Sanz 2002. LeFevre cut after the ties of the median; here it is the nearer end of them, for smaller groups.
     """
 
     k: int = param(5, "the fewest users of a group", unit="users", low=1)

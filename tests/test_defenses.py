@@ -133,6 +133,7 @@ DEFENSES = [
 ELSEWHERE = {  # tests/test_data_stage.py, tests/test_updates.py
     "data-swapping",
     "microaggregation",
+    "partitioning",
     "rotation",
     "synthetic-records",
 }
