@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from defenses.atoms import names_in, touched, users_after
+from defenses.atoms import names_in, touched, touched_since, users_after
 from defenses.cells import chosen, codes, joint, unfit, users_of
 from defenses.records import made_up, new_uids
 from harness.model import Delta, Kind, Refused, Schema, Table
@@ -80,14 +80,12 @@ class partitioning(Defense):
         past = [*log.updates, delta]
         if not self.reinsertion and _inserted(delta, schema) & set().union(*(_deleted(d, schema) for d in past)):
             return Refused("partitioning-reinsertion", "Who was deleted is not inserted again.")
-        if self.updates == "pairs" and any(len(users) % 2 for users in touched([delta], schema, by).values()):
+        if self.updates == "pairs" and any(len(users) % 2 for users in touched(delta, schema, by).values()):
             return Refused("partitioning-pairs", "In each partition the users of an update come in pairs.")
         if self.updates == "effective":
-            for i in range(len(past)):
-                if any(len(users) == 1 for users in touched(past[i:], schema, by).values()):
-                    return Refused(
-                        "partitioning-effective", "A partition would differ from an earlier one in one user."
-                    )
+            for change in touched_since(past, schema, by):
+                if any(len(users) == 1 for users in change.values()):
+                    return Refused("partitioning-effective", "A partition would differ from before in one user.")
         if any(0 < left < self.smallest for left in users_after(delta, engine, schema, by).values()):
             return Refused("partitioning-smallest", f"A partition would have fewer than {self.smallest} users.")
         return delta

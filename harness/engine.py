@@ -67,15 +67,15 @@ class DuckEngine:
     def _count(self) -> int:
         """Look how many rows and users there are. Raises BenchmarkError where a row has no user."""
         table, uid = quote(self._schema.table), quote(self._schema.uid)
-        row = self._connection.execute(f"SELECT count(*), count({uid}), count(DISTINCT {uid}) FROM {table}").fetchone()
-        assert row is not None
-        if row[0] != row[1]:
+        counts = f"SELECT count(*), count({uid}), count(DISTINCT {uid}) FROM {table}"
+        ((rows, known, users),) = self._connection.execute(counts).fetchall()
+        if rows != known:
             raise BenchmarkError(
-                f"The uid column {self._schema.uid} has {row[0] - row[1]} NULL values; every row needs a user."
+                f"The uid column {self._schema.uid} has {rows - known} NULL values; every row needs a user."
             )
-        self.users = int(row[2])
-        self.unique_uid = bool(row[0] == row[2])
-        return int(row[0])
+        self.users = int(users)
+        self.unique_uid = bool(rows == users)
+        return int(rows)
 
     def find(self, update: Update) -> Delta:
         """The rows that an update would remove and add. Raises UpdateError."""

@@ -88,7 +88,7 @@ QUESTIONS = [
 
 
 def plain(found: Answer | Refused) -> Any:
-    return found if isinstance(found, Refused) else (found.columns, [column.tolist() for column in found.data])
+    return found if isinstance(found, Refused) else repr((found.columns, [column.tolist() for column in found.data]))
 
 
 # The contract, against pandas
@@ -99,7 +99,7 @@ def reference(frame: pd.DataFrame, update: Update) -> pd.DataFrame:
     on = list(update.on or ("uid",))
 
     def key(row: Any) -> str:
-        return repr([None if pd.isna(row[name]) else row[name] for name in on])
+        return "|".join(str(None if pd.isna(row[name]) else row[name]) for name in on)
 
     gone = {key(row) for _, row in update.delete.iterrows()} if update.delete is not None else set()
     change = {key(row): row for _, row in update.change.iterrows()} if update.change is not None else {}
@@ -129,7 +129,7 @@ def test_updates_do_what_a_slow_reference_does(many: bool) -> None:
     rng = generator("updates", many)
     frame = rows([n // (2 if many else 1) for n in range(40)])
     live = session(frame)
-    for step in range(6):
+    for step in range(3):
         update = random_update(frame, rng, step)
         live.query_many(QUESTIONS)
         frame = reference(frame, update)
@@ -157,8 +157,10 @@ def test_rows_can_be_named_by_other_columns_and_by_null() -> None:
     live = session(frame)
     assert live.apply(Update(delete=pd.DataFrame({"uid": [1], "dept": [None]}), on=("uid", "dept"))) is None
     assert live.apply(Update(change=pd.DataFrame({"dept": ["Law", "CS"], "pay": [150, 20]}), on=("dept",))) is None
-    assert [(row[0], row[1], row[3], row[4]) for row in stored(live)][0] == (1, "CS", 20, "low")
-    assert [(row[0], row[1], row[3], row[4]) for row in stored(live)][2] == (3, "Law", 150, "mid")
+    first, second, third = [(row[0], row[1], row[3], row[4]) for row in stored(live)]
+    assert first == (1, "CS", 20, "low")
+    assert second[:2] == (2, None)
+    assert third == (3, "Law", 150, "mid")
 
 
 WRONG = {
@@ -351,7 +353,7 @@ def test_pairs_keep_every_two_moments_an_even_number_of_users_apart() -> None:
     for live in (pairs, effective):
         taken = 0
         past = [stored(live)]
-        for step in range(25):
+        for step in range(16):
             here = [row[0] for row in past[-1]]
             gone = rng.choice(here, int(rng.integers(0, 3)), replace=False)
             more = rows([100 + 4 * step + i for i in range(int(rng.integers(0, 4)))], seed=step)
@@ -363,7 +365,7 @@ def test_pairs_keep_every_two_moments_an_even_number_of_users_apart() -> None:
                 then, now = ({row[0] for row in moment if row[2] == gender} for moment in (before, past[-1]))
                 assert len(then ^ now) != 1
                 assert live is effective or len(then ^ now) % 2 == 0
-        assert taken >= 5
+        assert taken >= 3
 
 
 def test_an_update_is_seen_by_the_log_as_rows() -> None:
