@@ -353,7 +353,7 @@ def test_pairs_keep_every_two_moments_an_even_number_of_users_apart() -> None:
     for live in (pairs, effective):
         taken = 0
         past = [stored(live)]
-        for step in range(16):
+        for step in range(10):
             here = [row[0] for row in past[-1]]
             gone = rng.choice(here, int(rng.integers(0, 3)), replace=False)
             more = rows([100 + 4 * step + i for i in range(int(rng.integers(0, 4)))], seed=step)
@@ -365,7 +365,7 @@ def test_pairs_keep_every_two_moments_an_even_number_of_users_apart() -> None:
                 then, now = ({row[0] for row in moment if row[2] == gender} for moment in (before, past[-1]))
                 assert len(then ^ now) != 1
                 assert live is effective or len(then ^ now) % 2 == 0
-        assert taken >= 3
+        assert taken >= 2
 
 
 def test_an_update_is_seen_by_the_log_as_rows() -> None:
