@@ -97,17 +97,17 @@ def test_what_a_page_cannot_work_on_is_a_reason(spec: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("spec", ["data-swapping", "rotation", "microaggregation:strict=false", "synthetic-records"])
-def test_a_hundred_thousand_rows_take_no_python_loop(spec: str) -> None:
-    table = staff(50_000)
+def test_many_rows_take_no_python_loop(spec: str) -> None:
+    table = staff(20_000)
     clock = time.process_time()
     protected(spec, table)
-    assert time.process_time() - clock < 3.0
+    assert time.process_time() - clock < 2.0
 
 
 # Swapping
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 10**6))
 def test_partners_swap_in_pairs_inside_their_group(n: int, groups: int, seed: int) -> None:
     group = generator(seed).integers(groups, size=n)
@@ -202,7 +202,7 @@ def test_a_rotation_is_what_the_formula_says() -> None:
     np.testing.assert_allclose(out[1], [20 - sy * (v - 3) / sx for v in (1, 3, 5)] + [20.0])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.integers(2, 6), st.integers(2, 30), st.booleans(), st.integers(0, 10**6))
 def test_a_rotation_keeps_means_and_distances(d: int, n: int, whole: bool, seed: int) -> None:
     rng = generator("turn", seed)
@@ -233,7 +233,7 @@ def test_the_drawn_angle_moves_both_columns_by_the_threshold() -> None:
 # Mondrian
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 7), st.booleans(), st.integers(0, 10**6))
 def test_groups_have_k_users_and_are_not_cut_further_without_need(
     n: int, d: int, k: int, strict: bool, seed: int
