@@ -28,7 +28,7 @@ def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | R
     answer = session.query(sql)
     if isinstance(answer, Refused):
         return answer, None
-    plan = built.plan(analyse(parse(sql), session.schema), History())
+    plan = built.plan(analyse(parse(sql), session.schema), History(session.schema))
     assert isinstance(plan, Plan)
     asked = {
         "users": plan.users,

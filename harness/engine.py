@@ -15,20 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BenchmarkError, EngineError
-from harness.model import Array, Column, Kind, Table
+from harness.model import Array, Delta, Kind, Table, Update
+from harness.rows import find, quote, stored, uid_hash, write
 from harness.sql.compile import ROW_NUMBER, UID_HASH, compile_plan
 from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, Plan
 
 CACHED_BUCKETS = 2_000_000
-
-_TYPES = {
-    Kind.INTEGER: "BIGINT",
-    Kind.REAL: "DOUBLE",
-    Kind.TEXT: "VARCHAR",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.DATE: "DATE",
-    Kind.DATETIME: "TIMESTAMP",
-}
 
 
 @dataclass(frozen=True)
@@ -43,12 +35,12 @@ class DuckEngine:
     """The engine of one trial.
 
     The table is loaded with two hidden columns: a row number and a keyed hash of the uid, both under names that no
-    analyst can reach. Equal SQL is executed once: the rows do not change while the engine lives.
+    analyst can reach. Equal SQL is executed once, as long as the rows do not change.
     """
 
     def __init__(self, table: Table, salt: bytes, threads: int = 1, memory: str = "4GB") -> None:
         self.salt = salt
-        self._uid = table.schema.uid
+        self._schema = table.schema
         self._results: dict[str, Result] = {}
         self._cached = 0
         self._connection = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
@@ -62,27 +54,42 @@ class DuckEngine:
         schema = table.schema
         if clash := {ROW_NUMBER, UID_HASH} & set(schema.names):
             raise BenchmarkError(f"The column name {clash.pop()} is reserved; rename the column.")
-        columns = ", ".join(f"{_loaded(column)} AS {_quote(column.name)}" for column in schema.columns)
-        uid = _canonical_uid(schema.column(schema.uid))
-        salt = self.salt.hex()
+        columns = ", ".join(f"{stored(column)} AS {quote(column.name)}" for column in schema.columns)
         self._connection.register("loaded", table.frame)
         self._connection.execute(
-            f"CREATE TABLE {_quote(schema.table)} AS SELECT *, "
-            f"md5_number_lower(concat('{salt}', {uid})) AS {_quote(UID_HASH)}, "
-            f"row_number() OVER () AS {_quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
+            f"CREATE TABLE {quote(schema.table)} AS SELECT *, "
+            f"{uid_hash(schema, self.salt)} AS {quote(UID_HASH)}, "
+            f"row_number() OVER () AS {quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
         )
         self._connection.unregister("loaded")
-        row = self._connection.execute(
-            f"SELECT count(*), count({_quote(schema.uid)}), count(DISTINCT {_quote(schema.uid)}) "
-            f"FROM {_quote(schema.table)}"
-        ).fetchone()
-        assert row is not None
-        if row[0] != row[1]:
+        self._next_row = self._count() + 1
+
+    def _count(self) -> int:
+        """Look how many rows and users there are. Raises BenchmarkError where a row has no user."""
+        table, uid = quote(self._schema.table), quote(self._schema.uid)
+        counts = f"SELECT count(*), count({uid}), count(DISTINCT {uid}) FROM {table}"
+        ((rows, known, users),) = self._connection.execute(counts).fetchall()
+        if rows != known:
             raise BenchmarkError(
-                f"The uid column {schema.uid} has {row[0] - row[1]} NULL values; every row needs a user."
+                f"The uid column {self._schema.uid} has {rows - known} NULL values; every row needs a user."
             )
-        self.users = int(row[2])
-        self.unique_uid = bool(row[0] == row[2])
+        self.users = int(users)
+        self.unique_uid = bool(rows == users)
+        return int(rows)
+
+    def find(self, update: Update) -> Delta:
+        """The rows that an update would remove and add. Raises UpdateError."""
+        return find(self._connection, self._schema, update)
+
+    def apply(self, delta: Delta) -> Delta:
+        """Make it so, and forget all results. Gives the delta with the row numbers that hold now, of which none was
+        ever another row's. Raises UpdateError, and then nothing has changed."""
+        done = write(self._connection, self._schema, self.salt, delta, self._next_row)
+        self._next_row = max(self._next_row, int(done.added.index.max()) + 1 if len(done.added) else 0)
+        self._results.clear()
+        self._cached = 0
+        self._count()
+        return done
 
     def _lock(self) -> None:
         # Inside its temporary directory DuckDB reads and writes files whatever else is forbidden, so this one is
@@ -110,7 +117,7 @@ class DuckEngine:
 
     def text(self, plan: Plan) -> str:
         """The SQL that a plan is executed as."""
-        return compile_plan(plan, self._uid, self.unique_uid)
+        return compile_plan(plan, self._schema.uid, self.unique_uid)
 
     def interrupt(self) -> None:
         """Stop the statement that runs now; its `run` raises EngineError."""
@@ -266,20 +273,6 @@ def _objects(column: Array, kind: Kind | None = None) -> Array:
 
 def _listed(values: Any, kind: Kind) -> list[object]:
     return [] if values is None or values is np.ma.masked else _objects(values, kind).tolist()
-
-
-def _loaded(column: Column) -> str:
-    """The column as it is stored: in the type of its kind, -0.0 as 0.0."""
-    cast = f"CAST({_quote(column.name)} AS {_TYPES[column.kind]})"
-    return f"{cast} + 0.0::DOUBLE" if column.kind is Kind.REAL else cast
-
-
-def _canonical_uid(column: Column) -> str:
-    return f"'|{column.kind}|', CAST({_quote(column.name)} AS VARCHAR)"
-
-
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _quoted_text(text: str) -> str:

@@ -7,7 +7,8 @@
     │   ├── ParameterError      an unknown or out-of-range parameter of a plug-in
     │   ├── DatasetError        a data file that cannot be read as it is meant
     │   ├── BenchmarkError      a benchmark that cannot be run as asked (secret, victims, trials …)
-    │   └── StoreError          a results store that cannot be reached, read or written
+    │   ├── StoreError          a results store that cannot be reached, read or written
+    │   └── UpdateError         an update of the rows that cannot be made as asked
     ├── QueryRefused            SQL that the interface or a defense does not answer (rule, message)
     ├── PluginError             a plug-in broke its contract
     │   ├── ClaimError          a second, different claim on a cell; a claim on a cell not asked for
@@ -50,6 +51,10 @@ class BenchmarkError(UserError):
 
 class StoreError(UserError):
     """A results store that cannot be reached, read or written."""
+
+
+class UpdateError(UserError):
+    """An update of the rows that cannot be made as asked."""
 
 
 class QueryRefused(SnoopBenchError):

@@ -125,6 +125,29 @@ class Table:
         return replace(self, frame=frame.assign(**fresh)[list(self.schema.names)])
 
 
+@dataclass(frozen=True, eq=False)
+class Update:
+    """What the owner of the data changes between two queries, all of it at once.
+
+    `delete` and `change` name rows by the columns `on` (empty: the uid): all rows that have these values. `delete`
+    has no other columns, `change` has those that change, `insert` all but the derived ones, which are computed anew.
+    """
+
+    insert: pd.DataFrame | None = None
+    delete: pd.DataFrame | None = None
+    change: pd.DataFrame | None = None
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Delta:
+    """An update as rows of the published table, frames of all its columns indexed by row number: `removed` go, `added`
+    come. A row that changes is in both under its number; what is inserted has a number below 0 until it is stored."""
+
+    removed: pd.DataFrame
+    added: pd.DataFrame
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the analyst gets: named columns of equal length, NULL as None in keys and as NaN in aggregates.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 import numpy as np
 
 from harness.errors import ParameterError, PluginError
-from harness.model import Answer, Claim, Refused, Schema, Table
+from harness.model import Answer, Claim, Delta, Refused, Schema, Table, Update
 from harness.sql.plan import Buckets, Plan
 from harness.sql.query import Query
 
@@ -118,10 +118,16 @@ class Dataset(Plugin):
 
 
 class Log(Protocol):
-    """What a session was asked before, oldest first: for defenses that remember."""
+    """What a session was asked before and how its table was updated, oldest first: for defenses that remember."""
+
+    @property
+    def schema(self) -> Schema: ...
 
     @property
     def queries(self) -> Sequence[Query]: ...
+
+    @property
+    def updates(self) -> Sequence[Delta]: ...
 
 
 class Defense(Plugin):
@@ -139,6 +145,14 @@ class Defense(Plugin):
         """Answer stage, for a whole batch at once: distort values, drop buckets. `rng` is fresh noise of this
         session, `buckets.salt` keys noise that must repeat."""
         return buckets
+
+    def update(self, delta: Delta, engine: Engine, log: Log, rng: np.random.Generator) -> Delta | Refused:
+        """What becomes of the owner's update on its way to the published table, which `engine` can be asked about:
+        the update as it is, another one, or none. A defense that publishes other rows refuses unless it overrides
+        this, for new rows would be published as they are."""
+        if type(self).protect is Defense.protect:
+            return delta
+        return Refused("update", f"The defense {self.label()} publishes rows once and takes no updates.")
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
         """Named tables of what the answer to these buckets is made of: for researchers (`query --explain`). A session
@@ -170,6 +184,17 @@ def answered(defense: Defense, buckets: Buckets, rng: np.random.Generator) -> Bu
         raise PluginError(f"The defense {defense.label()} broke its contract: {wrong}.")
     assert isinstance(said, Buckets)
     return said
+
+
+def updated(defense: Defense, delta: Delta, engine: Engine, log: Log, rng: np.random.Generator) -> Delta | Refused:
+    """What becomes of an update. Raises PluginError naming the defense when it is neither of the two."""
+    said: object = defense.update(delta, engine, log, rng)
+    if isinstance(said, Delta | Refused):
+        return said
+    what = type(said).__name__
+    raise PluginError(
+        f"The defense {defense.label()} broke its contract: update returned a {what}, not Delta or Refused."
+    )
 
 
 def _misfit(said: Buckets, asked: Buckets) -> str:
@@ -257,4 +282,12 @@ class Engine(Protocol):
 
     def run(self, plans: Sequence[Plan]) -> Buckets:
         """The exact results of a batch. Raises EngineError, whose text says nothing about the rows."""
+        ...
+
+    def find(self, update: Update) -> Delta:
+        """The rows that an update would remove and add. Raises UpdateError."""
+        ...
+
+    def apply(self, delta: Delta) -> Delta:
+        """Change the rows. Gives the delta under the row numbers that hold now."""
         ...

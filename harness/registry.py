@@ -19,8 +19,8 @@ from typing import Any, Literal, TypeVar, cast
 
 from harness import specs
 from harness.errors import ParameterError, UnknownPlugin, UserError
-from harness.model import Schema, Table
-from harness.plugin import Attack, Dataset, Defense, Log, Plugin, Rows, answered, planned
+from harness.model import Delta, Schema, Table
+from harness.plugin import Attack, Dataset, Defense, Log, Plugin, Rows, answered, planned, updated
 from harness.sql import Buckets, Plan, Query
 
 KindName = Literal["attacks", "defenses", "datasets"]
@@ -58,6 +58,14 @@ class Hybrid(Defense):
         for part in self.parts:
             buckets = answered(part, buckets, rng)
         return buckets
+
+    def update(self, delta: Delta, engine: Any, log: Log, rng: Any) -> Any:
+        for part in self.parts:
+            said = updated(part, delta, engine, log, rng)
+            if not isinstance(said, Delta):
+                return said
+            delta = said
+        return delta
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
         """Of the first part that has something to explain: later parts get other buckets than these."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import DeadlineExceeded, EngineError, LedgerError, PluginError, QueryRefused
-from harness.model import Answer, Array, Kind, Refused, Schema, Table
-from harness.plugin import Defense, Engine, answered, planned
+from harness.model import Answer, Array, Delta, Kind, Refused, Schema, Table, Update
+from harness.plugin import Defense, Engine, answered, planned, updated
 from harness.sql import Buckets, Plan, Query, analyse, parse
 from harness.sql.after import select_rows
 
@@ -35,10 +35,13 @@ class Limits:
 
 @dataclass
 class History:
-    """What was asked so far: the log that a defense sees, the counts that are reported, and the first answers to
-    the first `HEARD` different queries, by which a defense that does nothing is found out."""
+    """What was asked and updated so far: the log that a defense sees, the counts that are reported, and the first
+    answers to the first `HEARD` different queries since the last update, by which a defense that does nothing is
+    found out."""
 
+    schema: Schema
     queries: list[Query] = field(default_factory=list)
+    updates: list[Delta] = field(default_factory=list)
     asked: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     heard: dict[str, Answer | Refused] = field(default_factory=dict)
@@ -56,7 +59,7 @@ class LocalSession:
         self._rng = rng
         self._limits = limits or Limits()
         self._parsed: dict[str, Query | Refused] = {}
-        self.history = History()
+        self.history = History(schema)
         self.expired = False
 
     @property
@@ -79,6 +82,17 @@ class LocalSession:
         self.history.reasons.update(result.rule for result in results if isinstance(result, Refused))
         self._remember(sqls, results)
         return results
+
+    def apply(self, update: Update) -> Refused | None:
+        """The owner of the data changes rows between two queries; None when it is done. Never within an attack's
+        reach. Raises UpdateError for what cannot be done, and then nothing has changed."""
+        self._check_time()
+        said = updated(self._defense, self._engine.find(update), self._engine, self.history, self._rng)
+        if isinstance(said, Refused):
+            return said
+        self.history.updates.append(self._engine.apply(said))
+        self.history.heard.clear()
+        return None
 
     def _batch(self, sqls: Sequence[str]) -> list[Answer | Refused]:
         self._check_time()

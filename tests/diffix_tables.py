@@ -81,7 +81,7 @@ def query(sql: str, schema: Schema = SCHEMA) -> Query:
 
 
 def plan_of(sql: str, **switches: bool) -> Plan:
-    plan = diffix(**switches).plan(query(sql), History())
+    plan = diffix(**switches).plan(query(sql), History(SCHEMA))
     assert isinstance(plan, Plan), plan
     return plan
 

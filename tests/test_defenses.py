@@ -130,6 +130,13 @@ DEFENSES = [
     "k-threshold:k=3+output-perturbation:kind=add+sticky",
     "diffix+k-threshold",
 ]
+ELSEWHERE = {  # tests/test_data_stage.py, tests/test_updates.py
+    "data-swapping",
+    "microaggregation",
+    "partitioning",
+    "rotation",
+    "synthetic-records",
+}
 COUNTS = [
     "SELECT count(*) FROM t",
     "SELECT count(*), count(age), count(DISTINCT uid), count(uid) FROM t",
@@ -158,7 +165,7 @@ BATCH = [*COUNTS[:6], *OTHERS[:4], COUNTS[0], COUNTS[2], *OTHERS[4:], *COUNTS[6:
 
 
 def test_no_built_in_defense_is_left_out() -> None:
-    assert {re.split("[:+]", spec)[0] for spec in DEFENSES} >= set(BUILTIN)
+    assert {re.split("[:+]", spec)[0] for spec in DEFENSES} | ELSEWHERE == set(BUILTIN)
 
 
 @pytest.mark.parametrize("spec", DEFENSES)

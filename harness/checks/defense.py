@@ -98,7 +98,7 @@ def _said(result: object) -> str:
 
 
 def _plans(subject: Subject) -> list[Plan]:
-    defense, history, plans = subject.built_again(), History(), []
+    defense, history, plans = subject.built_again(), History(SCHEMA), []
     for sql in QUERIES:
         try:
             query: Query = analyse(parse(sql), SCHEMA)

@@ -1,0 +1,406 @@
+"""Defenses that publish another table: exact where the randomness is fixed, and what each promises to keep."""
+
+from __future__ import annotations
+
+import time
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from defenses.mondrian import means, modes, mondrian
+from defenses.records import drawn, mid_ranks, new_uids
+from defenses.rotations import any_turn, in_pairs, moved, rotated
+from defenses.swaps import donors, partners, stretches
+from harness import registry
+from harness.engine import DuckEngine
+from harness.model import Column, Derived, Kind, Schema, Table
+from harness.seeds import digest, generator
+from harness.session import LocalSession
+from harness.trial import checked
+from tests.test_defenses import TABLES
+
+Z = 3.8906  # two-sided 99.99 %
+PAGES = [
+    "data-swapping",
+    "data-swapping:columns=[age,pay],within=dept,share=0.5",
+    "data-swapping:columns=[age,pay,day],rule=rank,distance=0.2",
+    "data-swapping:rule=redraw,together=true",
+    "rotation",
+    "rotation:columns=[age,pay,day],angle=30",
+    "rotation:matrix=full,noise=0.1",
+    "microaggregation:by=[dept,age,pay]",
+    "microaggregation:k=2,by=[day,age],columns=[dept,age,day,flag,pay],text=generalise,strict=false",
+    "synthetic-records",
+    "synthetic-records:rule=independent,scale=true",
+    "synthetic-records:rule=copy,share=2",
+    "partitioning:by=dept,dummies=2",
+]
+
+
+def protected(spec: str, table: Table, seed: object = 1) -> Table:
+    defense = registry.defense(spec)[0]
+    assert defense.skip(table.schema) is None
+    return defense.protect(table, generator("data stage", repr(seed)))
+
+
+def staff(n: int = 400, seed: int = 1) -> Table:
+    return registry.dataset(f"employees:size={n}")[0].load(generator(seed))
+
+
+# All of them
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("spec", PAGES)
+def test_odd_tables_keep_kinds_and_nulls(spec: str, name: str) -> None:
+    table = TABLES[name]
+    before = table.frame.copy(deep=True)
+    out = checked(protected(spec, table), spec)
+    assert out.schema is table.schema
+    pd.testing.assert_frame_equal(table.frame, before)
+    if spec.startswith(("synthetic", "partitioning")):
+        true = out.frame[out.frame["uid"].isin(set(before["uid"]))]
+        if spec.startswith("synthetic"):
+            assert sorted(true["pay"].dropna()) == sorted(before["pay"].dropna())
+            assert len(true) == len(before)
+    else:
+        pd.testing.assert_frame_equal(out.frame.isna(), before.isna())
+        assert out.frame["uid"].tolist() == before["uid"].tolist()
+
+
+@pytest.mark.parametrize("spec", [spec for spec in PAGES if "pay" not in spec and "dept" not in spec])
+def test_derived_columns_are_computed_anew(spec: str) -> None:
+    out = protected(spec, staff())
+    (band,) = out.schema.derived
+    assert out.frame["salary_band"].tolist() == band.of(out.frame["salary"]).tolist()
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("data-swapping:columns=nothing", "no column nothing"),
+        ("data-swapping:columns=uid", "uid column"),
+        ("data-swapping:columns=zip,rule=rank", "zip is text"),
+        ("rotation:columns=age", "two columns"),
+        ("rotation:columns=[age,gender]", "gender is text"),
+        ("microaggregation:by=[uid]", "uid column"),
+        ("partitioning:by=nothing", "no column nothing"),
+    ],
+)
+def test_what_a_page_cannot_work_on_is_a_reason(spec: str, why: str) -> None:
+    assert why in registry.defense(spec)[0].skip(staff(20).schema)
+
+
+@pytest.mark.parametrize("spec", ["data-swapping", "rotation", "microaggregation:strict=false", "synthetic-records"])
+def test_many_rows_take_no_python_loop(spec: str) -> None:
+    table = staff(20_000)
+    clock = time.process_time()
+    protected(spec, table)
+    assert time.process_time() - clock < 2.0
+
+
+# Swapping
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(0, 10**6))
+def test_partners_swap_in_pairs_inside_their_group(n: int, groups: int, seed: int) -> None:
+    group = generator(seed).integers(groups, size=n)
+    other = partners((3, n), group, 1.0, generator(seed, "pairs"))
+    for row in other:
+        assert (row[row] == np.arange(n)).all(), "whose value I take takes mine"
+        assert (group[row] == group).all()
+        left = np.bincount(group[row == np.arange(n)], minlength=groups)
+        assert (left == np.bincount(group, minlength=groups) % 2).all(), "one is left over where they are odd in number"
+
+
+def test_partners_are_drawn_evenly_and_share_says_how_many() -> None:
+    other = partners((6_000, 6), np.zeros(6, dtype=np.int64), 1.0, generator(1))
+    counts = np.bincount(other[:, 0], minlength=6)
+    assert counts[0] == 0
+    assert (abs(counts[1:] - 1_200) < Z * np.sqrt(6_000 * 0.2 * 0.8)).all()
+    moved_on = (partners((100_000,), np.zeros(100_000, np.int64), 0.3, generator(2)) != np.arange(100_000)).mean()
+    assert abs(moved_on - 0.3) < Z * np.sqrt(0.21 / 100_000) + 1e-5
+    assert (partners((50,), np.zeros(50, np.int64), 0.0, generator(3)) == np.arange(50)).all()
+
+
+def test_donors_are_of_the_group_and_evenly_drawn() -> None:
+    group = np.array([0, 1, 0, 1, 0, 2])
+    taken = donors((30_000, 6), group, 1.0, generator(1))
+    assert (group[taken] == group).all()
+    counts = np.bincount(taken[:, 4], minlength=6)[[0, 2, 4]]
+    assert (abs(counts - 10_000) < Z * np.sqrt(30_000 * 2 / 9)).all()
+
+
+def test_stretches_bound_the_distance_of_ranks() -> None:
+    ranks = np.array([5, 1, 4, 0, 3, 9, 2, 6, 8, 7])
+    for seed in range(10):
+        group = stretches(ranks, 0.3, generator(seed))
+        assert all(np.ptp(ranks[group == number]) <= 2 for number in group)
+        assert 4 <= len(set(group)) <= 5
+
+
+@pytest.mark.parametrize("rule", ["exchange", "rank"])
+def test_swapping_keeps_the_marginals(rule: str) -> None:
+    table = staff()
+    out = protected(f"data-swapping:columns=[age,salary_band,hire_date],rule={rule}", table).frame
+    for name in table.schema.names:
+        assert sorted(out[name]) == sorted(table.frame[name]), name
+    untouched = ["uid", "department", "gender", "zip", "last_name", "disciplinary_warning"]
+    pd.testing.assert_frame_equal(out[untouched], table.frame[untouched])
+    assert (out["salary"] != table.frame["salary"]).mean() > 0.9
+    if rule == "rank":
+        ranks = (mid_ranks(frame["salary"]) for frame in (out, table.frame))
+        assert abs(next(ranks) - next(ranks)).max() < 0.05 * 400 + 2
+
+
+def test_swapping_within_keeps_every_count_with_these_columns() -> None:
+    table = staff()
+    out = protected("data-swapping:columns=[salary,zip],within=[department,gender]", table).frame
+    for name in ("salary", "zip", "salary_band"):
+        by = ["department", "gender", name]
+        pd.testing.assert_series_equal(out.groupby(by).size(), table.frame.groupby(by).size())
+    together = protected("data-swapping:columns=[salary,zip],together=true", table).frame
+    pairs = (sorted(zip(frame["salary"], frame["zip"], strict=True)) for frame in (together, table.frame))
+    assert next(pairs) == next(pairs)
+
+
+def test_users_with_many_rows_swap_as_users_where_they_are_the_same() -> None:
+    table = TABLES["many rows a user"]
+    out = protected("data-swapping:columns=[flag,pay]", table).frame
+    assert (out.groupby("uid")["flag"].nunique(dropna=False) == 1).all()
+    assert (out["flag"] != table.frame["flag"]).any()
+    for name in ("flag", "pay"):
+        assert sorted(out[name].dropna()) == sorted(table.frame[name].dropna())
+
+
+def test_columns_that_tell_the_same_move_together() -> None:
+    columns = (Column("uid", Kind.INTEGER), Column("code", Kind.INTEGER), Column("word", Kind.TEXT))
+    schema = Schema("t", columns, "uid", secrets=("word",), same=(("code", "word"),))
+    frame = pd.DataFrame({"uid": range(20), "code": range(20), "word": [str(n) for n in range(20)]}).astype(
+        {"word": object}
+    )
+    for spec in ("data-swapping", "synthetic-records:rule=independent", "synthetic-records"):
+        out = protected(spec, Table(schema, frame)).frame
+        assert out["word"].tolist() == [str(n) for n in out["code"]]
+        assert out["word"].tolist() != frame["word"].tolist()
+
+
+# Rotation
+
+
+def test_a_rotation_is_what_the_formula_says() -> None:
+    x, y = np.array([1.0, 3.0, 5.0, np.nan]), np.array([10.0, 40.0, 10.0, 20.0])
+    out = rotated(np.stack([x, y]), in_pairs(np.array([np.pi / 2]), 2))
+    sx, sy = np.std(x[:3]), np.std(y)
+    np.testing.assert_allclose(out[0], [3 + sx * (v - 20) / sy for v in (10, 40, 10)] + [np.nan])
+    np.testing.assert_allclose(out[1], [20 - sy * (v - 3) / sx for v in (1, 3, 5)] + [20.0])
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 6), st.integers(2, 30), st.booleans(), st.integers(0, 10**6))
+def test_a_rotation_keeps_means_and_distances(d: int, n: int, whole: bool, seed: int) -> None:
+    rng = generator("turn", seed)
+    values = rng.normal(5.0, 2.0, (2, d, n)) * np.arange(1, d + 1)[:, None]
+    turn = any_turn(d, rng) if whole else in_pairs(rng.uniform(0, 7, (d + 1) // 2), d)
+    np.testing.assert_allclose(turn @ turn.T, np.eye(d), atol=1e-12)
+    assert np.isclose(np.linalg.det(turn), 1.0)
+    out = rotated(values, turn)
+    np.testing.assert_allclose(out.mean(axis=-1), values.mean(axis=-1))
+    scale = values.std(axis=-1, keepdims=True)
+    for before, after in zip(values / scale, out / scale, strict=True):
+        distances = [np.linalg.norm(part[:, :, None] - part[:, None, :], axis=0) for part in (before, after)]
+        np.testing.assert_allclose(*distances, atol=1e-8)
+
+
+def test_the_drawn_angle_moves_both_columns_by_the_threshold() -> None:
+    frame = staff(2_000)
+    out = protected("rotation:columns=[age,salary],threshold=3.0", frame).frame
+    for name in ("age", "salary"):
+        assert np.var(out[name] - frame.frame[name]) / np.var(frame.frame[name]) > 2.99
+    x = generator(1).multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 4_000).T
+    x = (x - x.mean(axis=1, keepdims=True)) / x.std(axis=1, keepdims=True)
+    for angle in (0.3, 2.0, 5.0):
+        found = np.var(rotated(x, in_pairs(np.array([angle]), 2)) - x, axis=1).min()
+        np.testing.assert_allclose(found, moved(np.array(angle), np.corrcoef(x)[0, 1]))
+
+
+# Mondrian
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 60), st.integers(1, 3), st.integers(1, 7), st.booleans(), st.integers(0, 10**6))
+def test_groups_have_k_users_and_are_not_cut_further_without_need(
+    n: int, d: int, k: int, strict: bool, seed: int
+) -> None:
+    rng = generator("groups", seed)
+    places = rng.integers(0, int(rng.integers(1, 12)), (d, n)) / 10
+    group = mondrian(places, k, strict, rng)
+    sizes = np.bincount(group)
+    assert sizes.min() >= min(k, n)
+    assert (np.unique(group) == np.arange(len(sizes))).all()
+    if strict:  # equal points stay together, and no group could have been cut
+        points = {tuple(point): number for point, number in zip(places.T, group, strict=True)}
+        assert all(points[tuple(point)] == number for point, number in zip(places.T, group, strict=True))
+    for number in range(len(sizes)):
+        own = places[:, group == number]
+        if not strict:
+            assert sizes[number] < 2 * k or (np.ptp(own, axis=1) == 0).all()
+            continue
+        for axis in own:
+            middle = np.sort(axis)[len(axis) // 2]
+            for left in ((axis < middle).sum(), (axis <= middle).sum()):
+                assert left < k or len(axis) - left < k or _other_cut_was_nearer(axis, left)
+
+
+def _other_cut_was_nearer(axis: np.ndarray, left: int) -> bool:
+    middle, half = np.sort(axis)[len(axis) // 2], len(axis) / 2
+    cuts = [int((axis < middle).sum()), int((axis <= middle).sum())]
+    return min(abs(cut - half) for cut in cuts if cut) < abs(left - half)
+
+
+def test_mondrian_cuts_at_medians() -> None:
+    places = np.stack([np.arange(8) / 7, np.zeros(8)])
+    assert mondrian(places, 2, True, generator(1)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert mondrian(places, 3, True, generator(1)).tolist() == [0] * 4 + [1] * 4
+    tied = np.array([[0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0]])
+    assert mondrian(tied, 3, True, generator(1)).tolist() == [0] * 5 + [1] * 3
+
+
+def test_means_and_modes_of_groups() -> None:
+    group = np.array([1, 0, 1, 0, 1, 2])
+    values = np.array([[1.0, 2.0, 3.0, np.nan, 8.0, np.nan]])
+    np.testing.assert_allclose(means(values, group), [[4.0, 2.0, 4.0, np.nan, 4.0, np.nan]])
+    assert modes(np.array([2, 1, 2, 0, 1, -1]), group).tolist() == [2, 0, 2, 0, 2, -1]
+    assert modes(np.full(6, -1), group).tolist() == [-1] * 6
+
+
+@pytest.mark.parametrize("strict", ["true", "false"])
+def test_microaggregation_keeps_means_and_shows_nobody_alone(strict: str) -> None:
+    table = staff(1_000)
+    out = protected(
+        f"microaggregation:by=[department,gender,age],columns=[department,gender,age,salary],strict={strict}", table
+    )
+    shown = out.frame.groupby(["department", "gender", "age", "salary"]).size()
+    assert shown.min() >= 5
+    assert abs(out.frame["age"].mean() - table.frame["age"].mean()) <= 0.5
+    assert abs(out.frame["salary"].mean() - table.frame["salary"].mean()) <= 0.5
+    assert out.frame["zip"].tolist() == table.frame["zip"].tolist()
+    real = protected("microaggregation:by=pay,columns=pay,k=4", TABLES["one row a user"]).frame["pay"]
+    assert np.isclose(real.sum(), TABLES["one row a user"].frame["pay"].sum())
+    assert real.dropna().value_counts().min() >= 4
+
+
+def test_all_rows_of_a_user_are_in_one_group() -> None:
+    table = TABLES["many rows a user"]
+    out = protected("microaggregation:by=[pay],columns=[dept,pay],k=3", table).frame.assign(dept=table.frame["dept"])
+    shown = out.dropna(subset="pay").groupby("uid")["pay"].nunique()
+    assert (shown == 1).all()
+    assert out.dropna(subset="pay").groupby("pay")["uid"].nunique().min() >= 3
+
+
+def test_generalised_texts_are_all_of_the_group() -> None:
+    table = staff(300)
+    out = protected("microaggregation:by=age,columns=[age,zip],text=generalise", table).frame
+    for said, true in zip(out["zip"], table.frame["zip"], strict=True):
+        assert true in said.split(" | ")
+    assert (out.groupby("age")["zip"].nunique() >= 1).all()
+    assert out["zip"].str.len().max() > 5
+
+
+# Synthetic records
+
+
+def test_made_up_records_have_the_statistics_of_the_true_ones() -> None:
+    table = staff(4_000)
+    true = set(table.frame["uid"])
+    for rule in ("copula", "independent", "copy"):
+        out = protected(f"synthetic-records:rule={rule},share=1.0", table).frame
+        made = out[~out["uid"].isin(true)]
+        assert len(made) == len(true)
+        assert made["uid"].is_unique
+        pd.testing.assert_frame_equal(out[out["uid"].isin(true)].reset_index(drop=True), table.frame)
+        for name in ("age", "salary"):
+            spread = table.frame[name].std()
+            assert abs(made[name].mean() - table.frame[name].mean()) < Z * spread / np.sqrt(4_000)
+        for band, share in table.frame["salary_band"].value_counts(normalize=True).items():
+            assert abs((made["salary_band"] == band).mean() - share) < Z * np.sqrt(share * (1 - share) / 4_000)
+        served = [
+            frame["age"].corr(frame["hire_date"].astype("int64"), method="spearman") for frame in (made, table.frame)
+        ]
+        bound = Z / np.sqrt(4_000)
+        assert abs(served[0] - (0.0 if rule == "independent" else served[1])) < bound + (
+            0.03 if rule == "copula" else 0
+        )
+
+
+def test_drawn_correlates_as_the_normal_scores_do() -> None:
+    n, size = 2_000, 40_000
+    x = generator(1).multivariate_normal([0, 0, 0], [[1, 0.7, 0], [0.7, 1, -0.4], [0, -0.4, 1]], n).T
+    ranks = np.stack([mid_ranks(pd.Series(row)) for row in x])
+    taken = drawn(ranks, size, "copula", generator(2))
+    found = np.corrcoef(np.take_along_axis(x, taken, axis=1))
+    assert abs(found - np.corrcoef(x)).max() < 0.02
+    assert abs(np.corrcoef(np.take_along_axis(x, drawn(ranks, size, "independent", generator(3)), axis=1))[0, 1]) < 0.02
+
+
+def test_made_up_users_have_as_many_rows_as_true_ones() -> None:
+    table = TABLES["many rows a user"]
+    true = table.frame.groupby("uid").size()
+    for rule in ("copula", "copy"):
+        out = protected(f"synthetic-records:rule={rule},share=1.5", table).frame
+        made = out[~out["uid"].isin(true.index)]
+        assert made["uid"].nunique() == 60
+        assert set(made.groupby("uid").size()) <= set(true)
+        assert (made.groupby("uid")["dept"].nunique(dropna=False) == 1).all()
+    rows = {tuple(map(str, row)) for row in table.frame.drop(columns="uid").itertuples(index=False)}
+    assert {tuple(map(str, row)) for row in made.drop(columns="uid").itertuples(index=False)} <= rows
+
+
+UIDS: dict[Kind, pd.Series] = {
+    Kind.INTEGER: pd.Series(np.arange(50)),
+    Kind.REAL: pd.Series(np.arange(50) / 4),
+    Kind.TEXT: pd.Series([f"u{n:02d}" for n in range(98)], dtype=object),
+    Kind.DATE: pd.Series(np.datetime64("2020-01-01", "us") + np.arange(50).astype("timedelta64[D]")),
+    Kind.DATETIME: pd.Series(np.datetime64("2020-01-01", "us") + np.arange(50).astype("timedelta64[s]")),
+}
+
+
+@pytest.mark.parametrize(("kind", "size"), list(product(UIDS, [0, 1, 300])))
+def test_new_uids_are_new_and_of_the_kind(kind: Kind, size: int) -> None:
+    fresh = new_uids(UIDS[kind], kind, size, generator(1))
+    assert len(fresh) == size == fresh.nunique()
+    assert not set(fresh) & set(UIDS[kind])
+    assert fresh.dtype == UIDS[kind].dtype
+    if kind is Kind.TEXT:
+        assert fresh.str.fullmatch(r"u\d+").all()
+    if kind is Kind.DATE:
+        assert (fresh == fresh.dt.normalize()).all()
+
+
+def test_counts_and_sums_are_scaled_back_on_demand() -> None:
+    table = staff(200)
+    answers: list[Any] = []
+    for spec in ("synthetic-records:share=1.0", "synthetic-records:share=1.0,scale=true"):
+        defense = registry.defense(spec)[0]
+        live = LocalSession(
+            table.schema, DuckEngine(protected(spec, table), digest("scale")), defense, generator("answer")
+        )
+        sql = "SELECT count(*), sum(age), avg(age), count(DISTINCT uid), count(DISTINCT age) FROM employees"
+        answers.append(next(iter(live.query(sql))))
+    plain, scaled = answers
+    assert plain[0] == 400
+    assert scaled == (200, plain[1] / 2, plain[2], 200, plain[4])
+
+
+def test_nothing_made_up_and_nothing_left_out_is_the_same_table() -> None:
+    table = staff(50)
+    assert protected("synthetic-records:share=0", table) is table
+    assert protected("partitioning:smallest=1", table) is table
+    assert protected("data-swapping:share=0", table).frame.equals(table.frame)
+    assert Derived("b", "a", (1.0,), ("x", "y")).of(pd.Series([0.0, 1.0])).tolist() == ["x", "y"]
