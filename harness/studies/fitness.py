@@ -156,16 +156,17 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
 def transpose(rng: np.random.Generator, arrays: Sequence[Floats]) -> None:
     """10 to 100 transpositions a row, one after the other, the same in each of the arrays (rows, n); in place."""
     rows, n = arrays[0].shape
-    many = rng.integers(FEWEST, MOST, rows, endpoint=True)
-    places = rng.integers(0, n, (2, MOST, rows))
+    many = np.sort(rng.integers(FEWEST, MOST, rows, endpoint=True))[::-1]  # the rows that go on are then the first ones
+    going = (many > np.arange(MOST)[:, None]).sum(axis=1).tolist()
+    places = rng.integers(0, n, (MOST, 2, rows))
     places += n * np.arange(rows)
     flat = [array.reshape(-1) for array in arrays]
-    for i, (one, other) in enumerate(zip(*places, strict=True)):
-        if i >= FEWEST:
-            still = many > i
-            one, other = one[still], other[still]
+    for (ones, others), count in zip(places, going, strict=True):
+        one, other = ones[:count], others[:count]
         for array in flat:
-            array[one], array[other] = array[other], array[one]
+            kept = array[one]
+            array[one] = array[other]
+            array[other] = kept
 
 
 def _block_scores(experiment: Experiment, block: Drawn) -> Floats:
@@ -184,7 +185,7 @@ def _errors(method: str, block: Drawn) -> Floats:
     """|D − P| of each query, (databases, queries)."""
     q, values, perturbed = block.sizes, block.values, block.perturbed[method]
     if method == "output-perturbation":
-        return np.abs(_prefix_sums(values, q) / q * perturbed)
+        return np.abs(_prefix_sums(values.copy(), q) / q * perturbed)
     if method == "nielson":
         few = q < nielson().gamma
         width = perturbed.shape[1]
@@ -194,9 +195,9 @@ def _errors(method: str, block: Drawn) -> Floats:
 
 
 def _prefix_sums(values: Floats, q: Integers) -> Floats:
-    """The sums of the first q values of each row, (rows, n) and (rows, queries) -> (rows, queries)."""
+    """The sums of the first q values of each row, (rows, n) and (rows, queries) -> (rows, queries); uses `values` up."""
     rows, n = values.shape
-    sums = np.cumsum(values, axis=1).reshape(-1)
+    sums = np.cumsum(values, axis=1, out=values).reshape(-1)  # in place: a new array costs more than the sums
     found: Floats = sums.take(q + (n * np.arange(rows) - 1)[:, None])
     return found
 
