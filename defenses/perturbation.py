@@ -19,9 +19,9 @@ Floats = NDArray[np.float64]
 _LARGEST = 2.0**63 - 1024  # the largest double that is a BIGINT
 
 
-def scaled(values: Floats, rng: np.random.Generator, f: float = 0.2) -> Floats:
-    """Data perturbation by multiplication: each value times 1 + U(−f, f)."""
-    noise = rng.random(values.shape)
+def scaled(values: Floats, rng: np.random.Generator, f: float = 0.2, out: Floats | None = None) -> Floats:
+    """Data perturbation by multiplication: each value times 1 + U(−f, f); written to `out` where it is given."""
+    noise = rng.random(values.shape, out=out)
     noise *= 2.0 * f
     noise += 1.0 - f
     noise *= values

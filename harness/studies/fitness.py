@@ -114,23 +114,28 @@ def _parts(experiment: Experiment, jobs: int) -> Iterator[Floats]:
 
 def _chunk(experiment: Experiment, start: int) -> Floats:
     blocks = range(start, min(start + CHUNK, experiment.blocks))
-    return np.concatenate([_block_scores(experiment, drawn(experiment, block)) for block in blocks])
+    room = np.empty((3, BLOCK, experiment.size))
+    return np.concatenate([_block_scores(experiment, drawn(experiment, block, room)) for block in blocks])
 
 
-def drawn(experiment: Experiment, block: int) -> Drawn:
-    """The databases, queries and perturbed values of a block."""
+def drawn(experiment: Experiment, block: int, room: Floats | None = None) -> Drawn:
+    """The databases, queries and perturbed values of a block.
+
+    `room` (3, BLOCK, size) is memory to write to, used again block after block: fetching new memory from the system
+    takes as long as the arithmetic.
+    """
     count = min(BLOCK, experiment.databases - block * BLOCK)
-    shape = (count, experiment.size)
+    room = np.empty((3, count, experiment.size)) if room is None else room[:, :count]
 
     def rng(purpose: str) -> np.random.Generator:
         return generator(experiment.seed, "fitness", block, purpose)
 
-    values = _uniform(rng("values"), shape)
+    values = _uniform(rng("values"), room[0])
     values.sort(axis=-1)
     perturbed = {}
     together = [values]
     if "liew" in experiment.methods:
-        perturbed["liew"] = by_rank(values, _uniform(rng("liew"), shape))
+        perturbed["liew"] = by_rank(values, _uniform(rng("liew"), room[1]))
         together.append(perturbed["liew"])
     transpose(rng("order"), together)
     sizes = rng("queries").integers(1, experiment.size, (count, experiment.queries))
@@ -139,15 +144,16 @@ def drawn(experiment: Experiment, block: int) -> Drawn:
         touched = min(experiment.size - 1, math.ceil(page.gamma) - 1)
         perturbed["nielson"] = outward(values[:, :touched], rng("nielson"), page.alpha, page.beta)
     if "data-perturbation" in experiment.methods:
-        perturbed["data-perturbation"] = scaled(values, rng("data-perturbation"), data_perturbation().f)
+        f = data_perturbation().f
+        perturbed["data-perturbation"] = scaled(values, rng("data-perturbation"), f, out=room[2])
     if "output-perturbation" in experiment.methods:
         ones = np.ones(sizes.shape)
         perturbed["output-perturbation"] = scaled(ones, rng("output-perturbation"), SCALES["multiply"]) - 1.0
     return Drawn(values, sizes, perturbed)
 
 
-def _uniform(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
-    values = rng.random(shape)
+def _uniform(rng: np.random.Generator, values: Floats) -> Floats:
+    rng.random(out=values)
     values *= HIGH - LOW
     values += LOW
     return values
@@ -170,6 +176,7 @@ def transpose(rng: np.random.Generator, arrays: Sequence[Floats]) -> None:
 
 
 def _block_scores(experiment: Experiment, block: Drawn) -> Floats:
+    """The fitness of each database of the block, (databases, methods); uses the perturbed values up."""
     q = block.sizes
     small = 2 * q < experiment.size
     base = 100.0 * small.mean(axis=1)
@@ -189,9 +196,9 @@ def _errors(method: str, block: Drawn) -> Floats:
     if method == "nielson":
         few = q < nielson().gamma
         width = perturbed.shape[1]
-        sums = _prefix_sums(perturbed - values[:, :width], np.minimum(q, width))
+        sums = _prefix_sums(np.subtract(perturbed, values[:, :width], out=perturbed), np.minimum(q, width))
         return np.where(few, np.abs(sums) / q, 0.0)
-    return np.abs(_prefix_sums(perturbed - values, q)) / q
+    return np.abs(_prefix_sums(np.subtract(perturbed, values, out=perturbed), q)) / q
 
 
 def _prefix_sums(values: Floats, q: Integers) -> Floats:
