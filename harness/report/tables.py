@@ -119,6 +119,26 @@ def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
     out.print(table)
 
 
+def print_fitness(rows: Sequence[dict[str, Any]], out: Console) -> None:
+    """The methods of `snoopbench fitness`, a row each; what is tested against nielson stands right of s."""
+    table = text_table("method", "count", "mean", "s", "t printed", "t Welch", "df", "p", "Holm p", "g")
+    for row in rows:
+        signed = (_fixed(row[name], 2) for name in ("t_dissertation", "t_welch"))
+        chances = (_chance(row[name]) for name in ("p", "p_holm"))
+        numbers = (_fixed(row["mean"], 3), _fixed(row["s"], 3), *signed, _amount(row["df"]), *chances)
+        table.add_row(row["method"], _amount(row["count"]), *numbers, _fixed(row["g"], 3))
+    out.print(table)
+
+
+def _fixed(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _chance(p: float | None) -> str:
+    """A p-value; one that is too small for a double as such."""
+    return NOTHING if p is None else "< 1e-300" if p == 0.0 else f"{p:.1e}"
+
+
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Console) -> None:
     """An answer: its columns and rows, NULL as such, real numbers with two decimals."""
     table = text_table(*columns)

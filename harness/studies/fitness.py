@@ -82,7 +82,7 @@ class Drawn:
 
 
 def fitness(experiment: Experiment, *, jobs: int = 0, progress: bool | None = None) -> list[dict[str, Any]]:
-    """The rows of `snoopbench fitness --json`. `jobs`: worker processes, 0 for one a core; `progress`: a bar on
+    """The rows of `snoopbench fitness --json`. `jobs`: worker threads, 0 for one a core; `progress`: a bar on
     standard error, None for on a terminal."""
     return rows(experiment.methods, scores(experiment, jobs=jobs, progress=progress))
 
@@ -107,7 +107,8 @@ def _parts(experiment: Experiment, jobs: int) -> Iterator[Floats]:
         return
     from joblib import Parallel, delayed, parallel_config
 
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    # Threads: NumPy lets go of the interpreter while it works on a block, and a process takes seconds to start.
+    with parallel_config(backend="threading"):
         parallel = Parallel(n_jobs=min(jobs, len(starts)), return_as="generator", batch_size=1)
         yield from parallel(delayed(_chunk)(experiment, start) for start in starts)
 

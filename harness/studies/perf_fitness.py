@@ -77,7 +77,7 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"{len(methods)} methods, databases of {many.size} values, {many.queries} queries each; µs a query")
     print(f"literal loop, 1 core   {loop * each:9.3f}  (CPU {loop_cpu * each:.3f}; {few.databases} databases)")
     print(f"batches, 1 core        {batch * other:9.3f}  (CPU {batch_cpu * other:.3f}; {many.databases} databases)")
-    print(f"batches, {cores} cores       {parallel * other:9.3f}  (start of the workers included)")
+    print(f"batches, {cores} cores       {parallel * other:9.3f}")
     print(f"ratio core for core    {loop * each / (batch * other):9.0f}  (CPU {loop_cpu * each / (batch_cpu * other):.0f})")
     print(f"ratio with {cores} cores     {loop * each / (parallel * other):9.0f}")
     same = bool(np.allclose(slow, scores(few, jobs=1, progress=False), rtol=0.0, atol=1e-9))
