@@ -18,8 +18,8 @@ class liew(Defense):
     """Made-up numbers of the same distribution, swapped in by rank.
 
     1. Take every column of numbers but the uid (or `columns`). Fit normal, lognormal, uniform and gamma to its mean and
-       standard deviation, on at most 10⁵ values; take the one nearest to the data (Kolmogorov-Smirnov), or the empirical
-       distribution where none is near.
+       standard deviation, on at most 10⁵ values; take the one nearest to the data (Kolmogorov-Smirnov), or the
+       empirical distribution where none is near.
     2. Draw as many numbers from it as the column has.
     3. Give the smallest number to the row that had the smallest, and so on; equal values rank in the order of the rows.
        NULL stays NULL, whole numbers are rounded, derived columns are computed anew.
@@ -27,9 +27,10 @@ class liew(Defense):
     Which distribution was taken is shown by `query --explain`. A column that the `distribution` named cannot describe
     (without spread, or not all positive for lognormal and gamma) takes the empirical one.
 
-    Source: Liew, Choi, Liew 1985; Nielson's dissertation, Liew perturbation. The paper identifies the density function,
-    as `fit` does; the dissertation's text asks for mean and standard deviation only, which `distribution=normal` is; its
-    program draws from the distribution that the data was itself drawn from (`snoopbench fitness` does that).
+    Source: Liew, Choi, Liew 1985; Nielson's dissertation, Liew perturbation. The paper identifies the density
+    function, as `fit` does; the dissertation's text asks for mean and standard deviation only, which
+    `distribution=normal` is; its program draws from the distribution that the data was itself drawn from, as
+    `snoopbench fitness` does.
     """
 
     distribution: str = param("fit", "what is drawn from", choices=("fit", *CANDIDATES, "empirical"))

@@ -121,11 +121,10 @@ def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
 
 def print_fitness(rows: Sequence[dict[str, Any]], out: Console) -> None:
     """The methods of `snoopbench fitness`, a row each; what is tested against nielson stands right of s."""
-    table = text_table("method", "count", "mean", "s", "t printed", "t Welch", "df", "p", "Holm p", "g")
+    table = text_table("method", "count", "mean", "s", "t printed", "t Welch", "df", "Holm p", "g")
     for row in rows:
         signed = (_fixed(row[name], 2) for name in ("t_dissertation", "t_welch"))
-        chances = (_chance(row[name]) for name in ("p", "p_holm"))
-        numbers = (_fixed(row["mean"], 3), _fixed(row["s"], 3), *signed, _amount(row["df"]), *chances)
+        numbers = (_fixed(row["mean"], 3), _fixed(row["s"], 3), *signed, _amount(row["df"]), _chance(row["p_holm"]))
         table.add_row(row["method"], _amount(row["count"]), *numbers, _fixed(row["g"], 3))
     out.print(table)
 

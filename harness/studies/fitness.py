@@ -11,8 +11,8 @@ All methods meet the same databases and queries. A block of databases has genera
 numbers depend neither on the number of workers nor on what other methods run. A query reads a prefix sum of P − D
 instead of adding up q records, and of Nielson's values only the fewer than γ are drawn that a query can touch.
 
-Source: Nielson's dissertation, chapters 4 and 5, Appendix 2. Output perturbation was announced there and not run; here it
-answers P = D · (1 + U(−0.2, 0.2)), afresh for each query. Odd sizes: q is below half the size where 2q < size.
+Source: Nielson's dissertation, chapters 4 and 5, Appendix 2. Output perturbation was announced there and not run; here
+it answers P = D · (1 + U(−0.2, 0.2)), afresh for each query. Odd sizes: q is below half the size where 2q < size.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def _errors(method: str, block: Drawn) -> Floats:
 
 
 def _prefix_sums(values: Floats, q: Integers) -> Floats:
-    """The sums of the first q values of each row, (rows, n) and (rows, queries) -> (rows, queries); uses `values` up."""
+    """The sums of the first q values of each row, (rows, n), (rows, queries) -> (rows, queries); uses `values` up."""
     rows, n = values.shape
     sums = np.cumsum(values, axis=1, out=values).reshape(-1)  # in place: a new array costs more than the sums
     found: Floats = sums.take(q + (n * np.arange(rows) - 1)[:, None])
@@ -213,9 +213,9 @@ def _prefix_sums(values: Floats, q: Integers) -> Floats:
 def rows(methods: Sequence[str], found: Floats) -> list[dict[str, Any]]:
     """A dict a method from the fitness of each database, (databases, methods); what is not defined is None.
 
-    Everything but count, mean and s compares a method with nielson: `t_welch`, `df` and `p` by Welch's test, `p_holm` by
-    Holm's correction over the methods, `g` in pooled standard deviations, and `t_dissertation` as printed there, which
-    divides the standard deviations by n where Welch divides the variances. The databases are the same for all methods,
+    Everything but count, mean and s compares a method with nielson: `t_welch`, `df` and `p` by Welch's test, `p_holm`
+    by Holm's correction over the methods, `g` in pooled standard deviations, and `t_dissertation` as printed there, with
+    the standard deviations divided by n where Welch divides the variances. The databases are the same for all methods,
     so Welch's test, made for independent samples, is on the safe side.
     """
     samples = dict(zip(methods, found.T, strict=True))

@@ -72,14 +72,14 @@ def main(words: Sequence[str] | None = None) -> int:
     scores(many, jobs=cores, progress=False)
     parallel = time.perf_counter() - began
 
-    each = 1e6 / (few.databases * few.queries)
-    other = 1e6 / (many.databases * many.queries)
+    each, other = 1e6 / (few.databases * few.queries), 1e6 / (many.databases * many.queries)
+    slow_each, slow_cpu, fast_each, fast_cpu = loop * each, loop_cpu * each, batch * other, batch_cpu * other
     print(f"{len(methods)} methods, databases of {many.size} values, {many.queries} queries each; µs a query")
-    print(f"literal loop, 1 core   {loop * each:9.3f}  (CPU {loop_cpu * each:.3f}; {few.databases} databases)")
-    print(f"batches, 1 core        {batch * other:9.3f}  (CPU {batch_cpu * other:.3f}; {many.databases} databases)")
+    print(f"literal loop, 1 core   {slow_each:9.3f}  (CPU {slow_cpu:.3f}; {few.databases} databases)")
+    print(f"batches, 1 core        {fast_each:9.3f}  (CPU {fast_cpu:.3f}; {many.databases} databases)")
     print(f"batches, {cores} cores       {parallel * other:9.3f}")
-    print(f"ratio core for core    {loop * each / (batch * other):9.0f}  (CPU {loop_cpu * each / (batch_cpu * other):.0f})")
-    print(f"ratio with {cores} cores     {loop * each / (parallel * other):9.0f}")
+    print(f"ratio core for core    {slow_each / fast_each:9.0f}  (CPU {slow_cpu / fast_cpu:.0f})")
+    print(f"ratio with {cores} cores     {slow_each / (parallel * other):9.0f}")
     same = bool(np.allclose(slow, scores(few, jobs=1, progress=False), rtol=0.0, atol=1e-9))
     print(f"the numbers are {'the same' if same else 'NOT the same'}")
     return 0 if same else 1
