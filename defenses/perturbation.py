@@ -95,6 +95,6 @@ def _series(values: Floats, known: NDArray[np.bool_], kind: Kind, like: pd.Serie
     if kind is Kind.REAL:
         return pd.Series(values, index=like.index)
     whole = np.clip(np.rint(np.where(known, values, 0.0)), -_LARGEST, _LARGEST).astype(np.int64)
-    if known.all():
+    if known.all() and isinstance(like.dtype, np.dtype):
         return pd.Series(whole, index=like.index)
     return pd.Series(pd.arrays.IntegerArray(whole, ~known), index=like.index)

@@ -1,4 +1,4 @@
-"""Data-stage defenses: the functions on arrays, exactly and by their moments, and what they do to a table and to SQL."""
+"""Data-stage defenses: the functions on arrays, exactly and by moments, and what they do to a table and to SQL."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_swapping_in_by_rank_keeps_the_order_and_the_sample():
     assert by_rank(values[1:], sample[1:].copy()).tolist() == [[5.0, 6.0, 7.0, 8.0]]
 
 
-@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 7), (2, 3, 7)])
+@pytest.mark.parametrize("shape", [(1,), (7,), (3, 7), (2, 3, 7)])
 @pytest.mark.parametrize("change", [scaled, shifted, outward, lambda v, rng: by_rank(v, rng.random(v.shape))])
 def test_every_function_keeps_the_shape_and_works_row_by_row(change: Callable[..., np.ndarray], shape: tuple[int, ...]):
     values = np.random.default_rng(1).normal(5.0, 3.0, shape)
@@ -204,7 +204,7 @@ def test_numbers_change_and_nothing_else(spec: str):
         known = frame[name].notna()
         assert (frame[name][known] != table.frame[name][known]).mean() > 0.95
     assert frame["pay"].dtype == "Int64"
-    assert frame["band"].tolist() == SCHEMA.derived[0].of(frame["pay"]).tolist()
+    assert frame["band"].equals(pd.Series(SCHEMA.derived[0].of(frame["pay"])))
     assert frame["band"].tolist() != table.frame["band"].tolist()
     assert table.frame.equals(staff().frame)
 
@@ -290,7 +290,7 @@ def expected(
     return found
 
 
-@pytest.mark.parametrize("gamma", [0.0, 9.0, 60.0, 66.87, 85.0, 1000.0])
+@pytest.mark.parametrize("gamma", [0.0, 9.0, 66.87, 1000.0])
 @pytest.mark.parametrize("condition", ["", "WHERE pay > 1200"])
 @pytest.mark.parametrize("rows_of_a_user", [1, 2])
 def test_small_buckets_are_answered_from_the_stored_values(gamma: float, condition: str, rows_of_a_user: int):
@@ -332,7 +332,7 @@ class Ones:
         return np.ones(shape)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 1.0, 5.5, 1000.0])
+@pytest.mark.parametrize("gamma", [0.0, 5.5, 1000.0])
 @pytest.mark.parametrize("rows_of_a_user", [1, 2])
 def test_the_first_records_of_a_query_are_perturbed(gamma: float, rows_of_a_user: int):
     table = staff(rows_of_a_user=rows_of_a_user)

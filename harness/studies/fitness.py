@@ -214,9 +214,9 @@ def rows(methods: Sequence[str], found: Floats) -> list[dict[str, Any]]:
     """A dict a method from the fitness of each database, (databases, methods); what is not defined is None.
 
     Everything but count, mean and s compares a method with nielson: `t_welch`, `df` and `p` by Welch's test, `p_holm`
-    by Holm's correction over the methods, `g` in pooled standard deviations, and `t_dissertation` as printed there, with
-    the standard deviations divided by n where Welch divides the variances. The databases are the same for all methods,
-    so Welch's test, made for independent samples, is on the safe side.
+    by Holm's correction over the methods, `g` in pooled standard deviations, and `t_dissertation` as printed there:
+    it divides the standard deviations by n where Welch divides the variances. The databases are the same for all
+    methods, so Welch's test, made for independent samples, is on the safe side.
     """
     samples = dict(zip(methods, found.T, strict=True))
     reference = samples.get(REFERENCE)
