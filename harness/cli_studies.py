@@ -49,4 +49,32 @@ def fitness(databases: int, size: int, queries: int, methods: str | None, seed: 
         print_fitness(rows, console())
 
 
-STUDIES = (fitness,)
+@click.command()
+@click.option("--generations", default=1_000, show_default=True, help="Evaluations of a search.")
+@click.option("--databases", default=1_000, show_default=True, help="Databases of an evaluation.")
+@click.option("--size", default=1_000, show_default=True, help="Values of a database.")
+@click.option("--queries", default=100, show_default=True, help="Queries of a database.")
+@click.option("--runs", default=1, show_default=True, help="Runs of the evolution.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
+@_json
+def evolve(
+    generations: int, databases: int, size: int, queries: int, runs: int, seed: int, jobs: int, as_json: bool
+) -> None:
+    """Search the parameters of nielson that give the lowest fitness, as Nielson's dissertation did.
+
+    Differential evolution gets the same bounded objective and as many queries. Winners are evaluated again on fresh
+    databases. "γ flat" is the range of γ in which the search could not tell a difference; docs/fitness.md says more.
+    """
+    from harness.report.tables import console, print_searches
+    from harness.studies.evolve import Search
+    from harness.studies.evolve import evolve as run
+
+    rows = run(Search(generations, databases, size, queries, runs, seed), jobs=jobs)
+    if as_json:
+        _emit(rows)
+    else:
+        print_searches(rows, console())
+
+
+STUDIES = (fitness, evolve)

@@ -243,7 +243,7 @@ def test_names_complete():
 
     command = cli.commands["bench"]
     option = next(p for p in command.params if p.name == "defense")
-    completed = option.shell_complete(None, "d")  # type: ignore[arg-type]
+    completed = option.shell_complete(None, "di")  # type: ignore[arg-type]
     assert [item.value for item in completed] == ["diffix"]
 
 

@@ -129,6 +129,11 @@ DEFENSES = [
     "diffix:static=false,dynamic=false,low_count=false,flatten=false",
     "k-threshold:k=3+output-perturbation:kind=add+sticky",
     "diffix+k-threshold",
+    "data-perturbation",
+    "liew",
+    "nielson:gamma=8",
+    "nielson:rule=first-gamma",
+    "nielson:rule=first-gamma,gamma=3+nielson:gamma=5+k-threshold:k=2",
 ]
 COUNTS = [
     "SELECT count(*) FROM t",

@@ -129,6 +129,18 @@ def print_fitness(rows: Sequence[dict[str, Any]], out: Console) -> None:
     out.print(table)
 
 
+def print_searches(rows: Sequence[dict[str, Any]], out: Console) -> None:
+    """The searches of `snoopbench evolve`, a row each."""
+    table = text_table("search", "run", "queries", "α", "β", "γ", "found", "fitness", "γ flat")
+    for row in rows:
+        point = (_fixed(row["alpha"], 2), _fixed(row["beta"], 2), _fixed(row["gamma"], 2))
+        fresh = f"{row['fitness']:.2f} ± {row['fitness_se']:.2f}"
+        flat = f"{row['gamma_low']:.0f}–{row['gamma_high']:.0f}"
+        queries = _amount(row["queries"])
+        table.add_row(row["method"], str(row["run"]), queries, *point, _fixed(row["fitness_found"], 2), fresh, flat)
+    out.print(table)
+
+
 def _fixed(value: float | None, digits: int) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
