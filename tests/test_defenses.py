@@ -85,7 +85,8 @@ TABLES = {
 
 @cache
 def engine(name: str, salt: bytes = SALT) -> DuckEngine:
-    return DuckEngine(TABLES[name], salt)
+    table = TABLES[name]
+    return DuckEngine(replace(table, stored=table.frame), salt)
 
 
 def session(name: str, defense: Defense, seed: int = 0, salt: bytes = SALT) -> LocalSession:
@@ -179,7 +180,7 @@ def test_a_batch_gets_the_answers_of_its_queries_one_by_one(name: str, spec: str
     assert session(name, defense).query_many([]) == []
 
 
-@pytest.mark.parametrize("spec", [spec for spec in DEFENSES if "output" not in spec])
+@pytest.mark.parametrize("spec", [spec for spec in DEFENSES if "output" not in spec and "first" not in spec])
 @pytest.mark.parametrize("name", ["one row a user", "many rows a user"])
 def test_what_is_keyed_by_the_salt_depends_on_no_order_or_generator(name: str, spec: str) -> None:
     defense = registry.defense(spec)[0]

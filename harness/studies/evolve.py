@@ -1,16 +1,16 @@
 """The search of Nielson's dissertation for its three parameters, with bounds, and differential evolution beside it.
 
-1. The objective is the fitness of chapter 4 by the rule of Appendix 1: of the first q records of a database, U(50, 150) and
-   in no order, the first ⌊γ⌋ are drawn afresh as x ± x · U(β, α); 100 − |D − P| for q below half the size, else |D − P|,
-   averaged over queries. The lower the better. Each evaluation draws new databases.
+1. The objective is the fitness of chapter 4 by the rule of Appendix 1: of the first q records of a database, U(50, 150)
+   and in no order, the first ⌊γ⌋ are drawn afresh as x ± x · U(β, α); 100 − |D − P| for q below half the size, else
+   |D − P|, averaged over queries. The lower the better. Each evaluation draws new databases.
 2. Evolution: start from (1, 0.5, 10); a candidate is the best so far plus a step U(−0.1, 0.1) of each bound, or with
    probability 5 % a new random point; it is kept where its fitness is lower.
 3. Differential evolution (SciPy's, best1bin, 20 members) gets the same objective, bounds and number of queries.
 4. Each winner is evaluated again on fresh databases: the lowest of many noisy numbers is lower than its expectation.
    There γ is varied, too, for the range in which the search cannot tell one γ from another.
 
-Bounds, 0 ≤ β ≤ α ≤ 2.1 and 0 ≤ γ ≤ half the size, are part of the objective: below half the table it rewards error without
-end. The queries of a database share its draws, where Appendix 1 draws for each query: the expectation is the same.
+Bounds, 0 ≤ β ≤ α ≤ 2.1 and 0 ≤ γ ≤ half the size, are part of the objective: below half the table it rewards error
+without end. The queries of a database share its draws, where Appendix 1 draws for each query: the expectation is the same.
 
 Source: Nielson's dissertation, chapter 4 (Table 4.5), Appendix 1. The size of the steps is not legible there.
 """
@@ -70,9 +70,9 @@ class Search:
 def evolve(search: Search, *, jobs: int = 0, progress: bool | None = None) -> list[dict[str, Any]]:
     """The rows of `snoopbench evolve --json`: a dict a run, and one for differential evolution.
 
-    `fitness_found` is what the search saw, `fitness` with its standard error that of fresh databases; between
-    `gamma_low` and `gamma_high` it stays within `noise`, the standard error of one evaluation of the search, of the lowest
-    one; `by_gamma` holds pairs of γ and fitness.
+    `fitness_found` is what the search saw, `fitness` with its standard error that of fresh databases. From `gamma_low`
+    to `gamma_high` it stays within `noise`, the standard error of one evaluation of the search, of the lowest one;
+    `by_gamma` holds pairs of γ and fitness.
     """
     from joblib import Parallel, delayed, parallel_config
     from tqdm import tqdm
@@ -118,11 +118,14 @@ def _evolution(search: Search, objective: Objective, rng: np.random.Generator) -
 
 
 def _differential(search: Search, objective: Objective, rng: np.random.Generator) -> tuple[Point, float]:
-    from scipy.optimize import differential_evolution
+    from scipy.optimize import Bounds, differential_evolution
+
+    def of_unit(unit: Floats) -> float:
+        return objective(_point(search, unit))
 
     result = differential_evolution(
-        lambda unit: objective(_point(search, unit)),
-        [(0.0, 1.0)] * 3,
+        of_unit,
+        Bounds([0.0] * 3, [1.0] * 3),
         init=rng.random((MEMBERS, 3)),
         maxiter=search.generations // MEMBERS - 1,
         tol=0.0,
