@@ -10,7 +10,8 @@
    There γ is varied, too, for the range in which the search cannot tell one γ from another.
 
 Bounds, 0 ≤ β ≤ α ≤ 2.1 and 0 ≤ γ ≤ half the size, are part of the objective: below half the table it rewards error
-without end. The queries of a database share its draws, where Appendix 1 draws for each query: the expectation is the same.
+without end. The queries of a database share its draws, where Appendix 1 draws for each query: the expectation is the
+same.
 
 Source: Nielson's dissertation, chapter 4 (Table 4.5), Appendix 1. The size of the steps is not legible there.
 """
