@@ -21,7 +21,7 @@ $(foreach name,$(values),$(eval override $(name) := $$(value $(name))))
 export $(values)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench query test science fuzz check clean
+.PHONY: help setup bench query test science fuzz perf-fitness check clean
 
 bin := .venv/bin
 stamp := .venv/.complete
@@ -30,7 +30,7 @@ stamp := .venv/.complete
 switch = $(if $(filter-out 0 no false off,$($(1))),$(2))
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  Values of bench: DEFENSE ATTACK DATASET SECRET TRIALS VICTIMS SEED JOBS RESULTS FRESH=1 ISOLATE=1 JSON=1'
 	@echo '  Values of query: DEFENSE DATASET SEED JSON=1, and SQL, for example'
@@ -67,6 +67,9 @@ science: $(stamp) ## Run every table, null test and pair (long)
 
 fuzz: $(stamp) ## Run the generated tests (long)
 	@$(bin)/python -m pytest -q -n auto -m fuzz
+
+perf-fitness: $(stamp) ## Time the fitness experiment beside a literal loop
+	@$(bin)/python -m harness.studies.perf_fitness
 
 check: $(stamp) ## Lint, formatting, types and the floors of the house
 	@$(bin)/ruff check .

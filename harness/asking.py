@@ -35,8 +35,10 @@ def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | R
         "uid_xor": plan.uid_xor,
         "floated": [ref.name for ref in plan.floated],
         "top": plan.top,
+        "first": plan.first,
+        "stored_below": plan.stored_below,
     }
-    tables = built.explain(engine.run([plan]))
+    tables = engine.made | built.explain(engine.run([plan]))
     return answer, {"sql": engine.text(plan), "asked": asked, "notices": list(plan.notices), "tables": tables}
 
 

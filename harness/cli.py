@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from harness import __version__
+from harness.cli_studies import STUDIES
 from harness.errors import SnoopBenchError, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -358,6 +359,10 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     assert found is not None
     click.echo(found(cli, {}, "snoopbench", "_SNOOPBENCH_COMPLETE").source())
+
+
+for study in STUDIES:
+    cli.add_command(study)
 
 
 if __name__ == "__main__":

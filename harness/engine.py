@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Delta, Kind, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
-from harness.sql.compile import ROW_NUMBER, UID_HASH, compile_plan
-from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, Plan
+from harness.sql.compile import ROW_NUMBER, STORED, UID_HASH, compile_plan
+from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, FirstRecords, Plan
 
 CACHED_BUCKETS = 2_000_000
 
@@ -40,6 +40,7 @@ class DuckEngine:
 
     def __init__(self, table: Table, salt: bytes, threads: int = 1, memory: str = "4GB") -> None:
         self.salt = salt
+        self.made = table.made
         self._schema = table.schema
         self._results: dict[str, Result] = {}
         self._cached = 0
@@ -55,13 +56,16 @@ class DuckEngine:
         if clash := {ROW_NUMBER, UID_HASH} & set(schema.names):
             raise BenchmarkError(f"The column name {clash.pop()} is reserved; rename the column.")
         columns = ", ".join(f"{stored(column)} AS {quote(column.name)}" for column in schema.columns)
-        self._connection.register("loaded", table.frame)
-        self._connection.execute(
-            f"CREATE TABLE {quote(schema.table)} AS SELECT *, "
-            f"{uid_hash(schema, self.salt)} AS {quote(UID_HASH)}, "
-            f"row_number() OVER () AS {quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
-        )
-        self._connection.unregister("loaded")
+        for name, frame in ((schema.table, table.frame), (STORED, table.stored)):
+            if frame is None:
+                continue
+            self._connection.register("loaded", frame)
+            self._connection.execute(
+                f"CREATE TABLE {quote(name)} AS SELECT *, "
+                f"{uid_hash(schema, self.salt)} AS {quote(UID_HASH)}, "
+                f"row_number() OVER () AS {quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
+            )
+            self._connection.unregister("loaded")
         self._next_row = self._count() + 1
 
     def _count(self) -> int:
@@ -178,6 +182,7 @@ class _Batch:
             salt=engine.salt,
             floated={name: column[take] for name, column in self._floated.items()},
             contributions=self._contributions(aggregates, top, take),
+            first=self._first(aggregates, take),
         )
 
     def _gather(self, name: str, fill: Any, dtype: Any) -> Array:
@@ -231,10 +236,16 @@ class _Batch:
         top = np.stack([self._tops(f"{side}t", slots, width)[take] for side in (HIGH, LOW, ROWS)])
         return Contributions(total=total, users=users.astype(np.int64), top=top)
 
-    def _tops(self, prefix: str, slots: int, width: int) -> NDArray[np.float64]:
+    def _first(self, slots: int, take: NDArray[np.int64]) -> FirstRecords | None:
+        if (width := max((plan.first for plan in self.owners), default=0)) == 0:
+            return None
+        records = self._numbers("records", slots)[take].astype(np.int64)
+        return FirstRecords(self._tops("first", slots, width, fill=np.nan)[take], records)
+
+    def _tops(self, prefix: str, slots: int, width: int, fill: float = 0.0) -> NDArray[np.float64]:
         pieces = []
         for part in self.parts:
-            piece = np.zeros((part.rows, slots, width))
+            piece = np.full((part.rows, slots, width), fill)
             for i in range(slots):
                 if (lists := part.columns.get(f"{prefix}{i}")) is not None and part.rows:
                     known = np.stack(np.ma.getdata(lists).tolist())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -104,10 +104,16 @@ class Schema:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a schema. `frame` has exactly the schema's columns, in its order."""
+    """Rows under a schema. `frame` has exactly the schema's columns, in its order.
+
+    A data stage can publish two more things: `stored`, a second version of the frame from which a plan may have small
+    buckets answered (`Plan.stored_below`), and `made`, named tables (a dict a row) of how it was done, for researchers.
+    """
 
     schema: Schema
     frame: pd.DataFrame
+    stored: pd.DataFrame | None = None
+    made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @cached_property
     def people(self) -> pd.DataFrame:

@@ -212,6 +212,8 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
     if not isinstance(published, Table) or published.schema != table.schema:
         raise PluginError(f"The defense {defense.label()} broke its contract: protect gave no table of that schema.")
     published = checked(published.with_frame(published.frame), "the protected table")
+    if published.stored is not None:
+        checked(Table(table.schema, published.stored), "the stored version of the protected table")
     return DuckEngine(published, salt), DuckEngine(table, salt)
 
 

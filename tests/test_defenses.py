@@ -85,7 +85,8 @@ TABLES = {
 
 @cache
 def engine(name: str, salt: bytes = SALT) -> DuckEngine:
-    return DuckEngine(TABLES[name], salt)
+    table = TABLES[name]
+    return DuckEngine(replace(table, stored=table.frame), salt)
 
 
 def session(name: str, defense: Defense, seed: int = 0, salt: bytes = SALT) -> LocalSession:
@@ -129,6 +130,11 @@ DEFENSES = [
     "diffix:static=false,dynamic=false,low_count=false,flatten=false",
     "k-threshold:k=3+output-perturbation:kind=add+sticky",
     "diffix+k-threshold",
+    "data-perturbation",
+    "liew",
+    "nielson:gamma=8",
+    "nielson:rule=first-gamma",
+    "nielson:rule=first-gamma,gamma=3+nielson:gamma=5+k-threshold:k=2",
 ]
 ELSEWHERE = {  # tests/test_data_stage.py, tests/test_updates.py
     "data-swapping",
@@ -181,7 +187,7 @@ def test_a_batch_gets_the_answers_of_its_queries_one_by_one(name: str, spec: str
     assert session(name, defense).query_many([]) == []
 
 
-@pytest.mark.parametrize("spec", [spec for spec in DEFENSES if "output" not in spec])
+@pytest.mark.parametrize("spec", [spec for spec in DEFENSES if "output" not in spec and "first" not in spec])
 @pytest.mark.parametrize("name", ["one row a user", "many rows a user"])
 def test_what_is_keyed_by_the_salt_depends_on_no_order_or_generator(name: str, spec: str) -> None:
     defense = registry.defense(spec)[0]

@@ -119,6 +119,37 @@ def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
     out.print(table)
 
 
+def print_fitness(rows: Sequence[dict[str, Any]], out: Console) -> None:
+    """The methods of `snoopbench fitness`, a row each; what is tested against nielson stands right of s."""
+    table = text_table("method", "count", "mean", "s", "t printed", "t Welch", "df", "Holm p", "g")
+    for row in rows:
+        signed = (_fixed(row[name], 2) for name in ("t_dissertation", "t_welch"))
+        numbers = (_fixed(row["mean"], 3), _fixed(row["s"], 3), *signed, _amount(row["df"]), _chance(row["p_holm"]))
+        table.add_row(row["method"], _amount(row["count"]), *numbers, _fixed(row["g"], 3))
+    out.print(table)
+
+
+def print_searches(rows: Sequence[dict[str, Any]], out: Console) -> None:
+    """The searches of `snoopbench evolve`, a row each."""
+    table = text_table("search", "run", "queries", "α", "β", "γ", "found", "fitness", "γ flat")
+    for row in rows:
+        point = (_fixed(row["alpha"], 2), _fixed(row["beta"], 2), _fixed(row["gamma"], 2))
+        fresh = f"{row['fitness']:.2f} ± {row['fitness_se']:.2f}"
+        flat = f"{row['gamma_low']:.0f}–{row['gamma_high']:.0f}"
+        queries = _amount(row["queries"])
+        table.add_row(row["method"], str(row["run"]), queries, *point, _fixed(row["fitness_found"], 2), fresh, flat)
+    out.print(table)
+
+
+def _fixed(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _chance(p: float | None) -> str:
+    """A p-value; one that is too small for a double as such."""
+    return NOTHING if p is None else "< 1e-300" if p == 0.0 else f"{p:.1e}"
+
+
 def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Console) -> None:
     """An answer: its columns and rows, NULL as such, real numbers with two decimals."""
     table = text_table(*columns)

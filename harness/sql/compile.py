@@ -3,6 +3,8 @@
 one row a user    SELECT k AS k0, count(*) AS a0, count(*) AS users, bit_xor(hash) AS uid_xor FROM t GROUP BY k
 many rows a user  the same over a sub-query that first groups by key and user, where contributions are asked for
 
+A plan with `stored_below` becomes the union of two such statements, of the table and of its stored version.
+
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
 and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
 """
@@ -10,6 +12,7 @@ and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users wi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlglot import exp
@@ -35,6 +38,7 @@ from harness.sql.query import (
 
 ROW_NUMBER = "#row"
 UID_HASH = "#uid_hash"
+STORED = "#stored"
 
 _COMPARE: dict[str, type[exp.Expr]] = {
     "=": exp.EQ,
@@ -48,8 +52,20 @@ _COMPARE: dict[str, type[exp.Expr]] = {
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
     """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for."""
-    if plan.top and not unique_uid:
-        return _two_levels(plan, uid).sql(dialect="duckdb")
+    tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid)
+    if plan.stored_below > 0:
+        stored = replace(plan, query=replace(plan.query, table=STORED))
+        tree = _large_or_stored(plan, _tree(plan, uid, unique_uid), _tree(stored, uid, unique_uid))
+    return tree.sql(dialect="duckdb")
+
+
+def _tree(plan: Plan, uid: str, unique_uid: bool) -> exp.Select:
+    two_levels = plan.top and not unique_uid
+    select = _two_levels(plan, uid) if two_levels else _one_level(plan, uid, unique_uid)
+    return _with_first(plan, select) if plan.first else select
+
+
+def _one_level(plan: Plan, uid: str, unique_uid: bool) -> exp.Select:
     query, users = plan.query, exp.column(uid, quoted=True)
     columns = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
@@ -70,7 +86,66 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
     if query.where is not None:
         select = select.where(_condition(query.where), copy=False)
     number = _count() if unique_uid else _count(users, distinct=True)
-    return _grouped(select, query, plan.fewest, number).sql(dialect="duckdb")
+    return _grouped(select, query, plan.fewest, number)
+
+
+def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select) -> exp.Union:
+    """The exact buckets of `stored_below` records and more, and of all others what the stored version gives."""
+    query = plan.query
+    enough = exp.GTE(this=_count(), expression=exp.Literal.number(repr(plan.stored_below)))
+    large = _keys_and(query, [_as(exp.Literal.number(1), "large")]).having(enough)
+    inside = exp.select("1").from_("large").where(_same_keys("large", "part", query))
+    parts = [
+        exp.select("*").from_(tree.subquery("part")).where(condition)
+        for tree, condition in (
+            (exact, exp.Exists(this=inside)),
+            (stored, exp.Not(this=exp.Exists(this=inside.copy()))),
+        )
+    ]
+    both = exp.union(*parts, distinct=False, copy=False).with_("large", as_=large)
+    return both.order_by(*_positions(query)) if query.keys else both
+
+
+def _with_first(plan: Plan, select: exp.Select) -> exp.Select:
+    """The same buckets with first0, records0 … of the aggregates that have them."""
+    width, columns = exp.Literal.number(plan.first), []
+    for i, aggregate in enumerate(plan.query.aggregates):
+        if aggregate.function in ("sum", "avg") and not aggregate.distinct:
+            value = _double(_measured(aggregate))
+            early = _call("min_by", value, _quoted(ROW_NUMBER), width.copy())
+            early = _call("coalesce", early, exp.Array(expressions=[]))
+            padding = exp.cast(exp.Literal.string("NaN"), "DOUBLE")
+            columns += [
+                _as(_call("list_resize", early, width.copy(), padding), f"first{i}"),
+                _as(_count(value.copy()), f"records{i}"),
+            ]
+    if not columns:
+        return select
+    names = [exp.column(column.alias, table="early", quoted=True) for column in columns]
+    joined = exp.select("part.*", *names).from_(select.subquery("part"))
+    early_buckets = _keys_and(plan.query, columns).subquery("early")
+    joined = joined.join(early_buckets, on=_same_keys("early", "part", plan.query))
+    return joined.order_by(*_positions(plan.query)) if plan.query.keys else joined
+
+
+def _keys_and(query: Query, columns: list[exp.Expr]) -> exp.Select:
+    """One row a bucket: its keys and these columns, in no order."""
+    keys = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
+    select = exp.select(*keys, *columns).from_(exp.table_(query.table, quoted=True))
+    if query.where is not None:
+        select = select.where(_condition(query.where), copy=False)
+    return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
+
+
+def _same_keys(one: str, other: str, query: Query) -> exp.Expr:
+    names = [f"k{i}" for i in range(len(query.keys))]
+    same: list[exp.Expr] = [
+        exp.NullSafeEQ(
+            this=exp.column(name, table=one, quoted=True), expression=exp.column(name, table=other, quoted=True)
+        )
+        for name in names
+    ]
+    return exp.and_(*same, copy=False) if same else exp.true()
 
 
 def query_text(query: Query) -> str:
@@ -177,13 +252,16 @@ def _known(node: exp.Expr) -> exp.Expr:
 
 
 def _grouped(select: exp.Select, query: Query, fewest: int, users: exp.Expr) -> exp.Select:
-    positions = [exp.Literal.number(i + 1) for i in range(len(query.keys))]
-    if positions:
-        order = [exp.Ordered(this=p.copy(), nulls_first=False) for p in positions]
-        select = select.group_by(*positions, copy=False).order_by(*order, copy=False)
+    if query.keys:
+        positions = [exp.Literal.number(i + 1) for i in range(len(query.keys))]
+        select = select.group_by(*positions, copy=False).order_by(*_positions(query), copy=False)
     if fewest:
         select = select.having(exp.GTE(this=users, expression=exp.Literal.number(fewest)), copy=False)
     return select
+
+
+def _positions(query: Query) -> list[exp.Ordered]:
+    return [exp.Ordered(this=exp.Literal.number(i + 1), nulls_first=False) for i in range(len(query.keys))]
 
 
 def _aggregate(aggregate: Aggregate) -> exp.Expr:

@@ -24,7 +24,11 @@ class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
     and that of the users with a value in each aggregate's column, `floated` the distinct values of these columns
     (sorted tuples, without NULL), `top` the so many most extreme contributions of single users to each aggregate (see
-    `Contributions`; 0: not asked). Buckets of less than `fewest` users do not come back at all."""
+    `Contributions`; 0: not asked), `first` the so many first records behind each sum and avg (see `FirstRecords`).
+    Buckets of less than `fewest` users do not come back at all.
+
+    A bucket of fewer than `stored_below` records is answered from the version of the table that the defense stored
+    beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is."""
 
     query: Query
     users: bool = False
@@ -32,6 +36,8 @@ class Plan:
     floated: tuple[Ref, ...] = ()
     top: int = 0
     fewest: int = 0
+    first: int = 0
+    stored_below: float = 0.0
     notices: tuple[str, ...] = ()
 
     def also(self, other: Plan) -> Plan:
@@ -43,6 +49,8 @@ class Plan:
             floated=tuple(dict.fromkeys(self.floated + other.floated)),
             top=max(self.top, other.top),
             fewest=max(self.fewest, other.fewest),
+            first=max(self.first, other.first),
+            stored_below=max(self.stored_below, other.stored_below),
             notices=self.notices + other.notices,
         )
 
@@ -75,6 +83,18 @@ class Contributions:
 
 
 @dataclass(frozen=True)
+class FirstRecords:
+    """The first records, in the order of the table's rows, that have a value of what each sum and avg (not DISTINCT)
+    is over: `values` float64 (N, A, T), NaN-padded, and `records` int64 (N, A), how many there are in all."""
+
+    values: Floats
+    records: NDArray[np.int64]
+
+    def keep(self, mask: Bools) -> FirstRecords:
+        return FirstRecords(self.values[mask], self.records[mask])
+
+
+@dataclass(frozen=True)
 class Buckets:
     """The results of a batch: N buckets, K key slots, A aggregate slots.
 
@@ -84,7 +104,7 @@ class Buckets:
       which slots the bucket's query has
     - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask; `slot_xor`: uint64 (N, A), the XOR
       of the users whose value in the aggregate's column is not NULL, for count(*) of all
-    - `floated`: by column name, object (N,) of tuples; `contributions`: None where no plan asked
+    - `floated`: by column name, object (N,) of tuples; `contributions`, `first`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
 
@@ -104,6 +124,7 @@ class Buckets:
     salt: bytes = field(repr=False)
     floated: dict[str, Array] = field(default_factory=dict)
     contributions: Contributions | None = None
+    first: FirstRecords | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -121,6 +142,7 @@ class Buckets:
             slot_xor=self.slot_xor[mask],
             floated={name: column[mask] for name, column in self.floated.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
+            first=None if self.first is None else self.first.keep(mask),
         )
 
     def with_values(self, values: Floats) -> Buckets:

@@ -1,0 +1,80 @@
+"""The verbs of the studies, beside those of `harness.cli`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+_seed = click.option("--seed", default=1, show_default=True, help="Root of all randomness.")
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
+
+
+def _workers(context: click.Context, parameter: click.Parameter, jobs: int) -> int:
+    from harness.errors import BenchmarkError
+
+    if jobs < 0:
+        raise BenchmarkError(f"--jobs must be 0 (one a core) or more, not {jobs}.")
+    return jobs
+
+
+def _emit(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+
+@click.command()
+@click.option("--databases", default=100_000, show_default=True, help="Databases drawn.")
+@click.option("--size", default=1_000, show_default=True, help="Values of a database.")
+@click.option("--queries", default=100, show_default=True, help="Queries of a database.")
+@click.option("--methods", metavar="NAMES", help="Perturbation methods, separated by commas; default: all.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
+@_json
+def fitness(databases: int, size: int, queries: int, methods: str | None, seed: int, jobs: int, as_json: bool) -> None:
+    """Run the main experiment of Nielson's dissertation: a fitness score of perturbation methods.
+
+    The lower the better; t, df, p and g compare each method with nielson. "t printed" is the dissertation's, which
+    divides the standard deviation by n where Welch divides the variance. docs/fitness.md has the published numbers.
+    """
+    from harness.report.tables import console, print_fitness
+    from harness.studies.fitness import METHODS, Experiment
+    from harness.studies.fitness import fitness as run
+
+    names = METHODS if methods is None else tuple(name.strip() for name in methods.split(","))
+    rows = run(Experiment(databases, size, queries, names, seed), jobs=jobs)
+    if as_json:
+        _emit(rows)
+    else:
+        print_fitness(rows, console())
+
+
+@click.command()
+@click.option("--generations", default=1_000, show_default=True, help="Evaluations of a search.")
+@click.option("--databases", default=1_000, show_default=True, help="Databases of an evaluation.")
+@click.option("--size", default=1_000, show_default=True, help="Values of a database.")
+@click.option("--queries", default=100, show_default=True, help="Queries of a database.")
+@click.option("--runs", default=1, show_default=True, help="Runs of the evolution.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
+@_json
+def evolve(
+    generations: int, databases: int, size: int, queries: int, runs: int, seed: int, jobs: int, as_json: bool
+) -> None:
+    """Search the parameters of nielson that give the lowest fitness, as Nielson's dissertation did.
+
+    Differential evolution gets the same bounded objective and as many queries. Winners are evaluated again on fresh
+    databases. "γ flat" is the range of γ in which the search could not tell a difference; docs/fitness.md says more.
+    """
+    from harness.report.tables import console, print_searches
+    from harness.studies.evolve import Search
+    from harness.studies.evolve import evolve as run
+
+    rows = run(Search(generations, databases, size, queries, runs, seed), jobs=jobs)
+    if as_json:
+        _emit(rows)
+    else:
+        print_searches(rows, console())
+
+
+STUDIES = (fitness, evolve)

@@ -1,0 +1,1 @@
+"""Studies: one file each, from a plan to measured rows."""
