@@ -5,5 +5,7 @@ BUILTIN = {
     "k-threshold": "defenses.k_threshold",
     "none": "defenses.none",
     "output-perturbation": "defenses.output_perturbation",
+    "random-sampling": "defenses.random_sampling",
+    "rounding": "defenses.rounding",
     "sticky": "defenses.sticky",
 }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Column, Kind, Table
-from harness.sql.compile import ROW_NUMBER, UID_HASH, compile_plan
+from harness.sql.compile import ROW_NUMBER, UID_HASH, compile_plan, domain_text
 from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, Plan
 
 CACHED_BUCKETS = 2_000_000
@@ -49,6 +49,7 @@ class DuckEngine:
     def __init__(self, table: Table, salt: bytes, threads: int = 1, memory: str = "4GB") -> None:
         self.salt = salt
         self._uid = table.schema.uid
+        self._table = table.schema.table
         self._results: dict[str, Result] = {}
         self._cached = 0
         self._connection = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
@@ -106,11 +107,16 @@ class DuckEngine:
             if plan not in compiled:
                 compiled[plan] = self.text(plan)
         batch = _Batch(tuple(plans), [compiled[plan] for plan in plans])
-        return batch.buckets({sql: self._result(sql) for sql in batch.distinct}, self)
+        passing = {text for plan, text in compiled.items() if plan.uid_set or (plan.sample and plan.sample.once)}
+        return batch.buckets({sql: self._result(sql, keep=sql not in passing) for sql in batch.distinct}, self)
+
+    def domain(self, column: str) -> int:
+        """The number of different values of a column, NULL among them."""
+        return int(self._result(domain_text(self._table, column)).columns["domain"][0])
 
     def text(self, plan: Plan) -> str:
         """The SQL that a plan is executed as."""
-        return compile_plan(plan, self._uid, self.unique_uid)
+        return compile_plan(plan, self._uid, self.unique_uid, self.salt)
 
     def interrupt(self) -> None:
         """Stop the statement that runs now; its `run` raises EngineError."""
@@ -119,7 +125,7 @@ class DuckEngine:
     def close(self) -> None:
         self._connection.close()
 
-    def _result(self, sql: str) -> Result:
+    def _result(self, sql: str, keep: bool = True) -> Result:
         if (known := self._results.get(sql)) is not None:
             return known
         try:
@@ -127,6 +133,8 @@ class DuckEngine:
         except duckdb.Error:
             raise EngineError("The database could not answer this query.") from None
         result = Result(columns, len(next(iter(columns.values()))))
+        if not keep:
+            return result
         if self._cached + result.rows > CACHED_BUCKETS:
             self._results.clear()
             self._cached = 0
@@ -170,6 +178,9 @@ class _Batch:
             salt=engine.salt,
             floated={name: column[take] for name, column in self._floated.items()},
             contributions=self._contributions(aggregates, top, take),
+            uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
+            cells=self._column("cells", np.dtype(np.int64))[take],
+            domains={ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)},
         )
 
     def _gather(self, name: str, fill: Any, dtype: Any) -> Array:
@@ -184,6 +195,18 @@ class _Batch:
 
     def _column(self, name: str, dtype: np.dtype[Any]) -> Array:
         return self._gather(name, 0, dtype)
+
+    def _uid_sets(self) -> Array:
+        """One array a bucket, or none at all where no plan asked."""
+        nobody = np.empty(0, dtype=np.uint64)
+        found: list[Any] = []
+        for part in self.parts:
+            lists = part.columns.get("uid_set", [None] * part.rows)
+            found += [nobody if users is None or users is np.ma.masked else users for users in lists]
+        sets = np.empty(len(found), dtype=object)
+        for i, users in enumerate(found):  # arrays of equal length would become a table
+            sets[i] = np.asarray(users, dtype=np.uint64)
+        return sets
 
     def _keys(self, slot: int) -> Array:
         pieces = []

@@ -123,6 +123,16 @@ class Log(Protocol):
     @property
     def queries(self) -> Sequence[Query]: ...
 
+    @property
+    def answered(self) -> Sequence[int]:
+        """The positions in `queries` of those that were not refused, ascending."""
+        ...
+
+    @property
+    def nonce(self) -> bytes:
+        """16 bytes of this session: with the number of queries they key what is drawn anew for each query."""
+        ...
+
 
 class Defense(Plugin):
     """What stands between a table and the analyst; each stage does nothing unless it is overridden."""
@@ -144,6 +154,10 @@ class Defense(Plugin):
         """Named tables of what the answer to these buckets is made of: for researchers (`query --explain`). A session
         never calls it."""
         return {}
+
+    def clash(self, before: Sequence[Defense], after: Sequence[Defense]) -> str | None:
+        """Why this defense cannot work in a hybrid, after `before` and ahead of `after`, or None."""
+        return None
 
     def skip(self, schema: Schema) -> str | None:
         """Why this defense cannot protect such a table, or None."""
@@ -170,6 +184,24 @@ def answered(defense: Defense, buckets: Buckets, rng: np.random.Generator) -> Bu
         raise PluginError(f"The defense {defense.label()} broke its contract: {wrong}.")
     assert isinstance(said, Buckets)
     return said
+
+
+def planned_by_all(parts: Sequence[Defense], query: Query, log: Log) -> Plan | Refused:
+    """The query stages in a row, each on the query that the one before leaves."""
+    plan = Plan(query)
+    for part in parts:
+        more = planned(part, plan.query, log)
+        if isinstance(more, Refused):
+            return more
+        plan = plan.also(more)
+    return plan
+
+
+def answered_by_all(parts: Sequence[Defense], buckets: Buckets, rng: np.random.Generator) -> Buckets:
+    """The answer stages in a row, each on the buckets that the one before leaves."""
+    for part in parts:
+        buckets = answered(part, buckets, rng)
+    return buckets
 
 
 def _misfit(said: Buckets, asked: Buckets) -> str:

@@ -10,11 +10,13 @@ and the sum; 1t0 … of side 1, 2t0 … of side 2.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
 from sqlglot import exp
 
 from harness.model import Kind
+from harness.seeds import digest
 from harness.sql.plan import HIGH, LOW, ROWS, Plan
 from harness.sql.query import (
     Aggregate,
@@ -46,10 +48,11 @@ _COMPARE: dict[str, type[exp.Expr]] = {
 }
 
 
-def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
-    """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for."""
+def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
+    """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for. The
+    salt keys the choice of rows where the plan has a sample."""
     if plan.top and not unique_uid:
-        return _two_levels(plan, uid).sql(dialect="duckdb")
+        return _two_levels(plan, uid, salt).sql(dialect="duckdb")
     query, users = plan.query, exp.column(uid, quoted=True)
     columns = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
@@ -57,14 +60,16 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
         columns.append(_as(_count() if unique_uid else _count(users, distinct=True), "users"))
     if plan.uid_xor:
         columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
+    if plan.uid_set:
+        columns.append(_as(_call("list", _ascending(_quoted(UID_HASH), distinct=not unique_uid)), "uid_set"))
+    if plan.cells:
+        columns.append(_as(_count(_cell(plan.cells), distinct=True), "cells"))
     columns += [_as(_distinct_values(_column(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
-    if query.where is not None:
-        select = select.where(_condition(query.where), copy=False)
-    return _grouped(select, query).sql(dialect="duckdb")
+    return _grouped(_of_rows(select, plan, salt), query).sql(dialect="duckdb")
 
 
 def query_text(query: Query) -> str:
@@ -77,7 +82,30 @@ def query_text(query: Query) -> str:
     return select.group_by(*(_column(key) for key in query.keys), copy=False).sql(dialect="duckdb")
 
 
-def _two_levels(plan: Plan, uid: str) -> exp.Select:
+def domain_text(table: str, column: str) -> str:
+    """The SQL that counts the different values of a column in the whole table, NULL among them."""
+    select = exp.select(_as(_count(_cell((Ref(column, Kind.TEXT),)), distinct=True), "domain"))
+    return select.from_(exp.table_(table, quoted=True)).sql(dialect="duckdb")
+
+
+def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
+    """With the rows that meet the query's conditions and belong to the plan's sample."""
+    if plan.query.where is not None:
+        select = select.where(_condition(plan.query.where), copy=False)
+    if plan.sample is not None:
+        key = exp.Literal.string(digest("sample", plan.sample.key, key=salt, size=16).hex())
+        drawn = _call("md5_number_lower", _call("concat", key, _quoted(ROW_NUMBER)))
+        limit = exp.Literal.number(min(int(plan.sample.rate * 2.0**64), 2**64 - 1))
+        select = select.where(exp.LT(this=drawn, expression=limit), copy=False)
+    return select
+
+
+def formula_text(query: Query) -> str:
+    """Which rows a query is about, WHERE and GROUP BY, in one canonical spelling, whatever it computes of them."""
+    return query_text(replace(query, aggregates=(), outputs=()))
+
+
+def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
     inner = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
@@ -94,9 +122,13 @@ def _two_levels(plan: Plan, uid: str) -> exp.Select:
         inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
         merged = _call("flatten", _call("list", _quoted(f"f{i}")))
         outer.append(_as(_call("list_sort", _call("list_distinct", merged)), f"f{i}"))
-    select = exp.select(*inner).from_(exp.table_(query.table, quoted=True))
-    if query.where is not None:
-        select = select.where(_condition(query.where), copy=False)
+    if plan.uid_set:
+        outer.append(_as(_call("list", _ascending(_quoted("h"))), "uid_set"))
+    if plan.cells:
+        inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
+        merged = _call("flatten", _call("list", _quoted("cells")))
+        outer.append(_as(_call("len", _call("list_distinct", merged)), "cells"))
+    select = _of_rows(exp.select(*inner).from_(exp.table_(query.table, quoted=True)), plan, salt)
     users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
     return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query)
 
@@ -202,8 +234,18 @@ def _xor(column: str, distinct: bool) -> exp.Expr:
 
 
 def _distinct_values(column: exp.Expr) -> exp.Expr:
-    ordered = exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
-    return exp.Filter(this=_call("list", ordered), expression=exp.Where(this=_known(column)))
+    listed = _call("list", _ascending(column, distinct=True))
+    return exp.Filter(this=listed, expression=exp.Where(this=_known(column)))
+
+
+def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:
+    inner = exp.Distinct(expressions=[column]) if distinct else column
+    return exp.Order(this=inner, expressions=[exp.Ordered(this=column.copy())])
+
+
+def _cell(refs: tuple[Ref, ...]) -> exp.Expr:
+    """The values of these columns as one that is never NULL."""
+    return _call("row", *(_column(ref) for ref in refs))
 
 
 def _condition(condition: Condition) -> exp.Expr:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,22 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Which rows take part in a query: the share `rate` that a keyed hash of `key` and the hidden row number picks.
+    `once`: no other query of the session has this key."""
+
+    rate: float
+    key: int
+    once: bool = False
+
+
+@dataclass(frozen=True)
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
-    `floated` the distinct values of these columns (sorted tuples, without NULL), `top` the so many most extreme
-    contributions of single users to each aggregate (see `Contributions`; 0: not asked)."""
+    `uid_set` these hashes themselves, `floated` the distinct values of these columns (sorted tuples, without NULL),
+    `cells` the number of different combinations of values of these columns (NULL is a value), `top` the so many most
+    extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked). `domains`: these columns'
+    numbers of different values in the whole table. `sample`: run over a part of the rows only."""
 
     query: Query
     users: bool = False
@@ -31,6 +44,10 @@ class Plan:
     floated: tuple[Ref, ...] = ()
     top: int = 0
     notices: tuple[str, ...] = ()
+    uid_set: bool = False
+    cells: tuple[Ref, ...] = ()
+    domains: tuple[Ref, ...] = ()
+    sample: Sample | None = None
 
     def also(self, other: Plan) -> Plan:
         """The other plan's query with the extras of both: how defenses are chained."""
@@ -41,6 +58,10 @@ class Plan:
             floated=tuple(dict.fromkeys(self.floated + other.floated)),
             top=max(self.top, other.top),
             notices=self.notices + other.notices,
+            uid_set=self.uid_set or other.uid_set,
+            cells=other.cells or self.cells,
+            domains=tuple(dict.fromkeys(self.domains + other.domains)),
+            sample=other.sample or self.sample,
         )
 
 
@@ -80,9 +101,12 @@ class Buckets:
     - `values`: float64 (N, A), NULL as NaN, dates and times as microseconds since 1970; `present`: bool (N, A),
       which slots the bucket's query has
     - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask
+    - `uid_sets`: object (N,) of ascending uint64 arrays, `cells`: int64 (N,), empty and zero where the plan did not ask
     - `floated`: by column name, object (N,) of tuples; `contributions`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
+    - `domains`: by column name, the number of different values in the table, NULL among them
+    - `analyst`: who asks; `memory`: what defenses keep from one batch of this session to the next, each under itself
 
     A defense answers by returning other Buckets: `keep` drops, `with_values` changes.
     """
@@ -99,6 +123,11 @@ class Buckets:
     salt: bytes = field(repr=False)
     floated: dict[str, Array] = field(default_factory=dict)
     contributions: Contributions | None = None
+    uid_sets: Array = field(default_factory=lambda: np.empty(0, dtype=object))
+    cells: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    domains: dict[str, int] = field(default_factory=dict)
+    analyst: str = ""
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.query)
@@ -113,6 +142,8 @@ class Buckets:
             present=self.present[mask],
             users=self.users[mask],
             uid_xor=self.uid_xor[mask],
+            uid_sets=self.uid_sets[mask] if len(self.uid_sets) else self.uid_sets,
+            cells=self.cells[mask] if len(self.cells) else self.cells,
             floated={name: column[mask] for name, column in self.floated.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
         )
