@@ -28,13 +28,16 @@ def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | R
     answer = session.query(sql)
     if isinstance(answer, Refused):
         return answer, None
-    plan = built.plan(analyse(parse(sql), session.schema), History())
+    plan = built.plan(analyse(parse(sql), session.schema), History(nonce=session.history.nonce))
     assert isinstance(plan, Plan)
     asked = {
         "users": plan.users,
         "uid_xor": plan.uid_xor,
         "floated": [ref.name for ref in plan.floated],
         "top": plan.top,
+        **({"sample": plan.sample.rate} if plan.sample else {}),
+        **({"uid_set": True} if plan.uid_set else {}),
+        **({name: [ref.name for ref in refs] for name in ("cells", "domains") if (refs := getattr(plan, name))}),
     }
     tables = built.explain(engine.run([plan]))
     return answer, {"sql": engine.text(plan), "asked": asked, "notices": list(plan.notices), "tables": tables}
