@@ -4,6 +4,7 @@ BUILTIN = {
     "diffix": "defenses.diffix",
     "hanson": "defenses.hanson",
     "k-threshold": "defenses.k_threshold",
+    "laplace": "defenses.laplace",
     "maximum-order": "defenses.maximum_order",
     "none": "defenses.none",
     "output-perturbation": "defenses.output_perturbation",

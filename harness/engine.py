@@ -180,7 +180,9 @@ class _Batch:
             contributions=self._contributions(aggregates, top, take),
             uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
             cells=self._column("cells", np.dtype(np.int64))[take],
-            domains={ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)},
+            domains={
+                ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)
+            },
         )
 
     def _gather(self, name: str, fill: Any, dtype: Any) -> Array:
