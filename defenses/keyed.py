@@ -54,7 +54,7 @@ def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) ->
 
 
 def cell_words(buckets: Buckets, *purpose: Field) -> Words:
-    """A keyed word per cell, uint64 (N, A), from purpose, salt, the text of the query, the bucket's keys and the slot."""
+    """A keyed word per cell, uint64 (N, A), from purpose, salt, text of the query, keys of the bucket and slot."""
     salt = buckets.salt
     key = digest(*purpose, key=salt, size=16)
     texts = {plan: seed64("text", query_text(plan.query), key=salt) for plan in set(buckets.plans)}

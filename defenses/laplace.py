@@ -37,9 +37,9 @@ class laplace(Defense):
     is there. `groups=public` answers it for keys whose values are known anyway; for others it voids the guarantee.
 
     Noise on doubles leaks through their low bits (Mironov 2012). Here whole numbers are drawn with exactly the stated
-    probabilities and added to whole numbers; nothing is a double before the noise is in. The generator is the harness's,
-    reproducible from the seed: good for measuring, not for publishing. `backend=opendp` takes OpenDP's sampler
-    for discrete Laplace noise, which draws from the system: its answers differ under the same seed.
+    probabilities and added to whole numbers, since on the grid the sums are exact. The generator is the harness's,
+    reproducible from the seed: good for measuring, not for publishing. `backend=opendp` takes OpenDP's sampler for
+    discrete Laplace noise, which draws from the system: its answers differ under the same seed.
 
     Source: Diffix-Birch §2 (the comparison with differential privacy); Dwork, McSherry, Nissim, Smith 2006.
     """

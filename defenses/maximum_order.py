@@ -25,7 +25,5 @@ class maximum_order(Defense):
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         if (asked := len(query.attributes)) > self.order:
-            return Refused(
-                "maximum-order", f"A query may be about {self.order} columns at most, this is about {asked}."
-            )
+            return Refused("maximum-order", f"A query may be about {self.order} columns at most, not {asked}.")
         return Plan(query)

@@ -35,8 +35,8 @@ class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
     `uid_set` these hashes themselves, `floated` the distinct values of these columns (sorted tuples, without NULL),
     `cells` the number of different combinations of values of these columns (NULL is a value), `top` the so many most
-    extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked). `domains`: these columns'
-    numbers of different values in the whole table. `sample`: run over a part of the rows only."""
+    extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked). `domains`: the number
+    of different values of each of these columns in the whole table. `sample`: only a part of the rows takes part."""
 
     query: Query
     users: bool = False
