@@ -19,10 +19,10 @@ def discrete_laplace(scale: Fraction, rng: np.random.Generator) -> int:
     t, s = scale.numerator, scale.denominator
     while True:
         u = _below(t, rng)
-        if not _happens_exp(Fraction(u, t), rng):
+        if not _happens_exp(u, t, rng):
             continue
         v = 0
-        while _happens_exp(Fraction(1), rng):
+        while _happens_exp(1, 1, rng):
             v += 1
         size = (u + t * v) // s
         negative = _below(2, rng) == 1
@@ -30,11 +30,11 @@ def discrete_laplace(scale: Fraction, rng: np.random.Generator) -> int:
             return -size if negative else size
 
 
-def _happens_exp(rate: Fraction, rng: np.random.Generator) -> bool:
-    """True with probability exp(−rate), 0 ≤ rate ≤ 1: whether the first failure of chances rate/1, rate/2, … is at an
+def _happens_exp(part: int, whole: int, rng: np.random.Generator) -> bool:
+    """True with probability exp(−rate), 0 ≤ rate = part/whole ≤ 1: whether the first failure of chances rate/1, rate/2, … is at an
     odd place, which is how the series of exp adds up."""
     place = 1
-    while _below(rate.denominator * place, rng) < rate.numerator:
+    while _below(whole * place, rng) < part:
         place += 1
     return place % 2 == 1
 

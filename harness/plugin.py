@@ -198,9 +198,16 @@ def planned_by_all(parts: Sequence[Defense], query: Query, log: Log) -> Plan | R
 
 
 def answered_by_all(parts: Sequence[Defense], buckets: Buckets, rng: np.random.Generator) -> Buckets:
-    """The answer stages in a row, each on the buckets that the one before leaves."""
-    for part in parts:
-        buckets = answered(part, buckets, rng)
+    """The answer stages in a row, each on the buckets that the one before leaves, the last drawing from `rng`.
+
+    The others have generators of their own, kept with the session: from a shared one a part would draw for a whole
+    batch before the next does, and a batch would differ from its queries one by one.
+    """
+    own = ("generators", tuple(parts))
+    if own not in buckets.memory:
+        buckets.memory[own] = rng.spawn(len(parts) - 1)
+    for part, generator in zip(parts, [*buckets.memory[own], rng], strict=True):
+        buckets = answered(part, buckets, generator)
     return buckets
 
 
