@@ -31,8 +31,8 @@ def discrete_laplace(scale: Fraction, rng: np.random.Generator) -> int:
 
 
 def _happens_exp(part: int, whole: int, rng: np.random.Generator) -> bool:
-    """True with probability exp(−rate), 0 ≤ rate = part/whole ≤ 1: whether the first failure of chances rate/1, rate/2, … is at an
-    odd place, which is how the series of exp adds up."""
+    """True with probability exp(−x), 0 ≤ x = part/whole ≤ 1: whether the first failure among chances x/1, x/2, … is at
+    an odd place, which is how the series of exp adds up."""
     place = 1
     while _below(whole * place, rng) < part:
         place += 1
