@@ -13,6 +13,7 @@ from harness.errors import ParameterError
 from harness.model import Kind, Table
 
 FINENESS = 20  # the larger bound is at most 2^20 steps of a column's grid, so that sums of 2^32 rows are exact
+SMALLEST, LARGEST = 1e-15, 1e15  # what the larger bound may be
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ def parsed(plugin: str, texts: Sequence[str]) -> dict[str, Bounds]:
             column, (low, high) = words[0], map(float, words[1:])
         except ValueError:
             low, high, column = 1.0, 0.0, ""
-        if not (math.isfinite(low) and math.isfinite(high) and low <= high):
+        largest = max(abs(low), abs(high))
+        if not low <= high or not (largest == 0 or SMALLEST <= largest <= LARGEST):
             raise ParameterError(
                 f'{plugin}: bounds={text!r} is not allowed; it is a column, a lower and an upper bound, as "age 0 125".'
             )

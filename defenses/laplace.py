@@ -44,8 +44,8 @@ class laplace(Defense):
     Source: Diffix-Birch §2 (the comparison with differential privacy); Dwork, McSherry, Nissim, Smith 2006.
     """
 
-    epsilon: float = param(1.0, "what a query costs", low=0.0001)
-    budget: float = param(10.0, "what all answers of a session may cost", low=0)
+    epsilon: float = param(1.0, "what a query costs", low=0.0001, high=1e6)
+    budget: float = param(10.0, "what all answers of a session may cost", low=0, high=1e9)
     bounds: tuple[str, ...] = param((), 'bounds of numeric columns, such as ["age 0 125"]')
     rows: int = param(1, "the most rows of a user that are published", unit="rows", low=1)
     groups: str = param("refused", "what to do with GROUP BY", choices=("refused", "public"))

@@ -55,6 +55,6 @@ class overlap_control(Defense):
         return True
 
     def clash(self, before: Sequence[Defense], after: Sequence[Defense]) -> str | None:
-        if any(type(part).__name__ == "random_sampling" for part in (*before, *after)):
+        if any(part.label() == "random-sampling" for part in (*before, *after)):
             return "query sets of which only samples are compared may overlap in more users than is seen."
         return None

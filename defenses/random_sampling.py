@@ -53,6 +53,10 @@ class random_sampling(Defense):
     def clash(self, before: Sequence[Defense], after: Sequence[Defense]) -> str | None:
         if any(isinstance(part, random_sampling) for part in before):
             return "a query is answered from one sample; give it the product of both p."
+        if not self.sticky and any(part.label() == "diffix" for part in (*before, *after)):
+            return (
+                "fresh samples would draw the noise of diffix anew, which hangs on a bucket's users; use sticky=true."
+            )
         return None
 
 

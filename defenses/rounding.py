@@ -40,7 +40,7 @@ class rounding(Defense):
     """
 
     kind: str = param("systematic", "how the multiple is chosen", choices=("systematic", "random", "controlled"))
-    base: int = param(5, "what answers are multiples of", unit="unit of the answer, or days", low=1)
+    base: int = param(5, "what answers are multiples of", unit="unit of the answer, or days", low=1, high=1e9)
     sticky: bool = param(False, "random rounding: the same draw for the same text of a query")
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:

@@ -155,7 +155,9 @@ def test_what_would_void_the_guarantee_is_refused_when_built() -> None:
         registry.defense(spec)
 
 
-@pytest.mark.parametrize("text", ["age", "age 5", "age 5 1", "age x 1", "age 0 inf", " 0 1", "age 0 nan"])
+@pytest.mark.parametrize(
+    "text", ["age", "age 5", "age 5 1", "age x 1", "age 0 inf", " 0 1", "age 0 nan", "age 0 1e300", "age 0 1e-300"]
+)
 def test_wrong_bounds_are_named(text: str) -> None:
     with pytest.raises(ParameterError, match="bounds"):
         laplace(bounds=(text,))

@@ -247,5 +247,8 @@ def test_sampling_draws_nothing_from_the_noise_of_other_defenses_and_combines_on
     )
     with pytest.raises(ParameterError, match="one sample"):
         registry.defense("random-sampling+random-sampling:p=0.5")
+    with pytest.raises(ParameterError, match="sticky=true"):
+        registry.defense("random-sampling+diffix")
+    registry.defense("random-sampling:sticky=true+diffix")
     empty = answer(session("one row a user", "random-sampling:p=0.001"), "SELECT count(*), sum(age) FROM t").rows
     assert empty == [(0, None)]
