@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.seeds import Field, Words
+from harness.seeds import Field, Words, digest, mix, seed64
 from harness.sql import Buckets
+from harness.sql.compile import query_text
 from harness.sql.query import Ref
 
 
@@ -50,3 +51,18 @@ def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) ->
         words[rows[~null]] = found[codes]
         words[rows[null]] = seed(ref, None)
     return words, np.array([ref is not None for ref in refs], dtype=bool)[buckets.query]
+
+
+def cell_words(buckets: Buckets, *purpose: Field) -> Words:
+    """A keyed word per cell, uint64 (N, A), from purpose, salt, text of the query, keys of the bucket and slot."""
+    salt = buckets.salt
+    key = digest(*purpose, key=salt, size=16)
+    texts = {plan: seed64("text", query_text(plan.query), key=salt) for plan in set(buckets.plans)}
+    words = np.array([texts[plan] for plan in buckets.plans], dtype=np.uint64)[buckets.query]
+    for slot in range(len(buckets.keys)):
+        values, has = key_words(buckets, slot, lambda ref, value: seed64("key", value, key=salt))
+        words[has] = mix(key, words[has], values[has])
+    cells = np.zeros(buckets.values.shape, dtype=np.uint64)
+    for slot in range(cells.shape[1]):
+        cells[:, slot] = mix(key, words, np.full(len(words), slot, dtype=np.uint64))
+    return cells

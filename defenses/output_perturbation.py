@@ -26,7 +26,10 @@ class output_perturbation(Defense):
     3. An answer that is NULL stays NULL, and the rows that an answer has are not changed.
 
     Source: Nielson's dissertation, output perturbation. It says of the lie only that a number is made up; here it is
-    drawn around the truth, so that a lie cannot be told by its size alone.
+    drawn around the truth, so that a lie cannot be told by its size alone. Left out is Beck's answer from the wrong
+    record: a count holds no record's value, and a sum or average over values of other records is one over swapped data,
+    which is a change of the table and not of the answer. The dissertation drops it too, since nobody knows which values
+    can stand for one another.
     """
 
     kind: str = param("multiply", "the noise", choices=tuple(SCALES))

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from defenses.keyed import key_words
+from defenses.keyed import cell_words
 from harness.plugin import Defense, param
-from harness.seeds import digest, gaussian, mix, seed64
+from harness.seeds import gaussian
 from harness.sql import Buckets
-from harness.sql.compile import query_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +28,5 @@ class sticky(Defense):
     scale: float = param(2.0, "standard deviation of the noise", unit="users, or the unit of the answer", low=0)
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
-        salt = buckets.salt
-        key = digest("sticky", key=salt, size=16)
-        texts = {plan: seed64("text", query_text(plan.query), key=salt) for plan in set(buckets.plans)}
-        words = np.array([texts[plan] for plan in buckets.plans], dtype=np.uint64)[buckets.query]
-        for slot in range(len(buckets.keys)):
-            values, has = key_words(buckets, slot, lambda ref, value: seed64("key", value, key=salt))
-            words[has] = mix(key, words[has], values[has])
-        noise = np.zeros(buckets.values.shape)
-        for slot in range(noise.shape[1]):
-            noise[:, slot] = gaussian(mix(key, words, np.full(len(words), slot, dtype=np.uint64)))
+        noise = gaussian(cell_words(buckets, "sticky"))
         return buckets.with_values(buckets.values + self.scale * noise)

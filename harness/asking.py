@@ -28,7 +28,7 @@ def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | R
     answer = session.query(sql)
     if isinstance(answer, Refused):
         return answer, None
-    plan = built.plan(analyse(parse(sql), session.schema), History(session.schema))
+    plan = built.plan(analyse(parse(sql), session.schema), History(session.schema, nonce=session.history.nonce))
     assert isinstance(plan, Plan)
     asked = {
         "users": plan.users,
@@ -37,6 +37,9 @@ def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | R
         "top": plan.top,
         "first": plan.first,
         "stored_below": plan.stored_below,
+        **({"sample": plan.sample.rate} if plan.sample else {}),
+        **({"uid_set": True} if plan.uid_set else {}),
+        **({name: [ref.name for ref in refs] for name in ("cells", "domains") if (refs := getattr(plan, name))}),
     }
     tables = engine.made | built.explain(engine.run([plan]))
     return answer, {"sql": engine.text(plan), "asked": asked, "notices": list(plan.notices), "tables": tables}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Delta, Kind, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
-from harness.sql.compile import ROW_NUMBER, STORED, UID_HASH, compile_plan
+from harness.sql.compile import ROW_NUMBER, STORED, UID_HASH, compile_plan, domain_text
 from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, FirstRecords, Plan
 
 CACHED_BUCKETS = 2_000_000
@@ -42,6 +42,7 @@ class DuckEngine:
         self.salt = salt
         self.made = table.made
         self._schema = table.schema
+        self._table = table.schema.table
         self._results: dict[str, Result] = {}
         self._cached = 0
         self._connection = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
@@ -117,11 +118,16 @@ class DuckEngine:
             if plan not in compiled:
                 compiled[plan] = self.text(plan)
         batch = _Batch(tuple(plans), [compiled[plan] for plan in plans])
-        return batch.buckets({sql: self._result(sql) for sql in batch.distinct}, self)
+        passing = {text for plan, text in compiled.items() if plan.uid_set or (plan.sample and plan.sample.once)}
+        return batch.buckets({sql: self._result(sql, keep=sql not in passing) for sql in batch.distinct}, self)
+
+    def domain(self, column: str) -> int:
+        """The number of different values of a column, NULL among them."""
+        return int(self._result(domain_text(self._table, column)).columns["domain"][0])
 
     def text(self, plan: Plan) -> str:
         """The SQL that a plan is executed as."""
-        return compile_plan(plan, self._schema.uid, self.unique_uid)
+        return compile_plan(plan, self._schema.uid, self.unique_uid, self.salt)
 
     def interrupt(self) -> None:
         """Stop the statement that runs now; its `run` raises EngineError."""
@@ -130,7 +136,7 @@ class DuckEngine:
     def close(self) -> None:
         self._connection.close()
 
-    def _result(self, sql: str) -> Result:
+    def _result(self, sql: str, keep: bool = True) -> Result:
         if (known := self._results.get(sql)) is not None:
             return known
         try:
@@ -138,6 +144,8 @@ class DuckEngine:
         except duckdb.Error:
             raise EngineError("The database could not answer this query.") from None
         result = Result(columns, len(next(iter(columns.values()))))
+        if not keep:
+            return result
         if self._cached + result.rows > CACHED_BUCKETS:
             self._results.clear()
             self._cached = 0
@@ -183,6 +191,11 @@ class _Batch:
             floated={name: column[take] for name, column in self._floated.items()},
             contributions=self._contributions(aggregates, top, take),
             first=self._first(aggregates, take),
+            uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
+            cells=self._column("cells", np.dtype(np.int64))[take],
+            domains={
+                ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)
+            },
         )
 
     def _gather(self, name: str, fill: Any, dtype: Any) -> Array:
@@ -197,6 +210,18 @@ class _Batch:
 
     def _column(self, name: str, dtype: np.dtype[Any]) -> Array:
         return self._gather(name, 0, dtype)
+
+    def _uid_sets(self) -> Array:
+        """One array a bucket, or none at all where no plan asked."""
+        nobody = np.empty(0, dtype=np.uint64)
+        found: list[Any] = []
+        for part in self.parts:
+            lists = part.columns.get("uid_set", [None] * part.rows)
+            found += [nobody if users is None or users is np.ma.masked else users for users in lists]
+        sets = np.empty(len(found), dtype=object)
+        for i, users in enumerate(found):  # arrays of equal length would become a table
+            sets[i] = np.asarray(users, dtype=np.uint64)
+        return sets
 
     def _keys(self, slot: int) -> Array:
         pieces = []

@@ -129,6 +129,16 @@ class Log(Protocol):
     @property
     def updates(self) -> Sequence[Delta]: ...
 
+    @property
+    def answered(self) -> Sequence[int]:
+        """The positions in `queries` of those that were not refused, ascending."""
+        ...
+
+    @property
+    def nonce(self) -> bytes:
+        """16 bytes of this session: with the number of queries they key what is drawn anew for each query."""
+        ...
+
 
 class Defense(Plugin):
     """What stands between a table and the analyst; each stage does nothing unless it is overridden."""
@@ -158,6 +168,10 @@ class Defense(Plugin):
         """Named tables of what the answer to these buckets is made of: for researchers (`query --explain`). A session
         never calls it."""
         return {}
+
+    def clash(self, before: Sequence[Defense], after: Sequence[Defense]) -> str | None:
+        """Why this defense cannot work in a hybrid, after `before` and ahead of `after`, or None."""
+        return None
 
     def skip(self, schema: Schema) -> str | None:
         """Why this defense cannot protect such a table, or None."""
@@ -195,6 +209,31 @@ def updated(defense: Defense, delta: Delta, engine: Engine, log: Log, rng: np.ra
     raise PluginError(
         f"The defense {defense.label()} broke its contract: update returned a {what}, not Delta or Refused."
     )
+
+
+def planned_by_all(parts: Sequence[Defense], query: Query, log: Log) -> Plan | Refused:
+    """The query stages in a row, each on the query that the one before leaves."""
+    plan = Plan(query)
+    for part in parts:
+        more = planned(part, plan.query, log)
+        if isinstance(more, Refused):
+            return more
+        plan = plan.also(more)
+    return plan
+
+
+def answered_by_all(parts: Sequence[Defense], buckets: Buckets, rng: np.random.Generator) -> Buckets:
+    """The answer stages in a row, each on the buckets that the one before leaves, the last drawing from `rng`.
+
+    The others have generators of their own, kept with the session: from a shared one a part would draw for a whole
+    batch before the next does, and a batch would differ from its queries one by one.
+    """
+    own = ("generators", tuple(parts))
+    if own not in buckets.memory:
+        buckets.memory[own] = rng.spawn(len(parts) - 1)
+    for part, generator in zip(parts, [*buckets.memory[own], rng], strict=True):
+        buckets = answered(part, buckets, generator)
+    return buckets
 
 
 def _misfit(said: Buckets, asked: Buckets) -> str:

@@ -20,8 +20,18 @@ from typing import Any, Literal, TypeVar, cast
 from harness import specs
 from harness.errors import ParameterError, UnknownPlugin, UserError
 from harness.model import Delta, Schema, Table
-from harness.plugin import Attack, Dataset, Defense, Log, Plugin, Rows, answered, planned, updated
-from harness.sql import Buckets, Plan, Query
+from harness.plugin import (
+    Attack,
+    Dataset,
+    Defense,
+    Log,
+    Plugin,
+    Rows,
+    answered_by_all,
+    planned_by_all,
+    updated,
+)
+from harness.sql import Buckets, Query
 
 KindName = Literal["attacks", "defenses", "datasets"]
 P = TypeVar("P", bound=Plugin)
@@ -38,7 +48,10 @@ class Hybrid(Defense):
     parts: tuple[Defense, ...]
 
     def __post_init__(self) -> None:
-        """The parts were checked when they were built."""
+        """The parts were checked when they were built. Raises ParameterError for parts that cannot work together."""
+        for i, part in enumerate(self.parts):
+            if reason := part.clash(self.parts[:i], self.parts[i + 1 :]):
+                raise ParameterError(f"{part.label()} cannot stand there: {reason}")
 
     def protect(self, table: Table, rng: Any) -> Table:
         for part in self.parts:
@@ -46,18 +59,10 @@ class Hybrid(Defense):
         return table
 
     def plan(self, query: Query, log: Log) -> Any:
-        plan = Plan(query)
-        for part in self.parts:
-            more = planned(part, plan.query, log)
-            if not isinstance(more, Plan):
-                return more
-            plan = plan.also(more)
-        return plan
+        return planned_by_all(self.parts, query, log)
 
     def answer(self, buckets: Buckets, rng: Any) -> Buckets:
-        for part in self.parts:
-            buckets = answered(part, buckets, rng)
-        return buckets
+        return answered_by_all(self.parts, buckets, rng)
 
     def update(self, delta: Delta, engine: Any, log: Log, rng: Any) -> Any:
         for part in self.parts:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from harness.sql.after import select_rows
 if TYPE_CHECKING:
     import pandas as pd
 
+ANALYST = "analyst"  # who asks, where nobody is named
 HEARD = 500
 BATCH = 2_000  # questions handled between two looks at the clock, or so many characters of them
 BATCH_TEXT = 500_000
+SETS = 50  # of them executed at once where the users of each bucket are fetched
 PARSED = 200_000  # texts whose parse is remembered
 
 
@@ -40,18 +42,31 @@ class History:
     found out."""
 
     schema: Schema
+    nonce: bytes = b""
     queries: list[Query] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
     updates: list[Delta] = field(default_factory=list)
     asked: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     heard: dict[str, Answer | Refused] = field(default_factory=dict)
+
+    def add(self, query: Query, plan: Plan | Refused) -> None:
+        if isinstance(plan, Plan):
+            self.answered.append(len(self.queries))
+        self.queries.append(query)
 
 
 class LocalSession:
     """One analyst's session with one protected table. `query` is `query_many` of one."""
 
     def __init__(
-        self, schema: Schema, engine: Engine, defense: Defense, rng: np.random.Generator, limits: Limits | None = None
+        self,
+        schema: Schema,
+        engine: Engine,
+        defense: Defense,
+        rng: np.random.Generator,
+        limits: Limits | None = None,
+        analyst: str = ANALYST,
     ) -> None:
         self._schema = schema
         self._engine = engine
@@ -59,7 +74,9 @@ class LocalSession:
         self._rng = rng
         self._limits = limits or Limits()
         self._parsed: dict[str, Query | Refused] = {}
-        self.history = History(schema)
+        self._analyst = analyst
+        self._memory: dict[Any, Any] = {}
+        self.history = History(schema, nonce=rng.spawn(1)[0].bytes(16))  # takes nothing from the noise of the answers
         self.expired = False
 
     @property
@@ -117,7 +134,7 @@ class LocalSession:
         if isinstance(query, Refused):
             return query
         plan = planned(self._defense, query, self.history)
-        self.history.queries.append(query)
+        self.history.add(query, plan)
         return plan
 
     def _parse(self, sql: str) -> Query | Refused:
@@ -134,11 +151,14 @@ class LocalSession:
         """What the database cannot answer fails the trial: an analyst who saw it would learn about the rows."""
         if not plans:
             return []
+        if len(plans) > SETS and any(plan.uid_set for plan in plans):
+            return [answer for i in range(0, len(plans), SETS) for answer in self._answers(plans[i : i + SETS])]
         try:
             buckets = self._engine.run(plans)
         except EngineError:
             self._check_time()
             raise
+        buckets = replace(buckets, analyst=self._analyst, memory=self._memory)
         with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
             buckets = answered(self._defense, buckets, self._rng)
         return _answers(buckets)

@@ -105,7 +105,7 @@ def _plans(subject: Subject) -> list[Plan]:
         except QueryRefused:
             continue
         said = planned(defense, query, history)
-        history.queries.append(query)
+        history.add(query, said)
         plans += [said] if isinstance(said, Plan) else []
     return plans
 

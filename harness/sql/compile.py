@@ -18,6 +18,7 @@ from datetime import date, datetime
 from sqlglot import exp
 
 from harness.model import Kind
+from harness.seeds import digest
 from harness.sql.plan import HIGH, LOW, ROWS, Plan
 from harness.sql.query import (
     Aggregate,
@@ -50,22 +51,23 @@ _COMPARE: dict[str, type[exp.Expr]] = {
 }
 
 
-def compile_plan(plan: Plan, uid: str, unique_uid: bool) -> str:
-    """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for."""
-    tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid)
+def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
+    """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for. The
+    salt keys the choice of rows where the plan has a sample."""
+    tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid, salt)
     if plan.stored_below > 0:
         stored = replace(plan, query=replace(plan.query, table=STORED))
-        tree = _large_or_stored(plan, _tree(plan, uid, unique_uid), _tree(stored, uid, unique_uid))
+        tree = _large_or_stored(plan, _tree(plan, uid, unique_uid, salt), _tree(stored, uid, unique_uid, salt), salt)
     return tree.sql(dialect="duckdb")
 
 
-def _tree(plan: Plan, uid: str, unique_uid: bool) -> exp.Select:
+def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     two_levels = plan.top and not unique_uid
-    select = _two_levels(plan, uid) if two_levels else _one_level(plan, uid, unique_uid)
-    return _with_first(plan, select) if plan.first else select
+    select = _two_levels(plan, uid, salt) if two_levels else _one_level(plan, uid, unique_uid, salt)
+    return _with_first(plan, select, salt) if plan.first else select
 
 
-def _one_level(plan: Plan, uid: str, unique_uid: bool) -> exp.Select:
+def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     query, users = plan.query, exp.column(uid, quoted=True)
     columns = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
@@ -78,22 +80,24 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool) -> exp.Select:
             for i, a in enumerate(query.aggregates)
             if a.on is not None and a.on.name != uid
         ]
+    if plan.uid_set:
+        columns.append(_as(_call("list", _ascending(_quoted(UID_HASH), distinct=not unique_uid)), "uid_set"))
+    if plan.cells:
+        columns.append(_as(_count(_cell(plan.cells), distinct=True), "cells"))
     columns += [_as(_distinct_values(_column(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
-    if query.where is not None:
-        select = select.where(_condition(query.where), copy=False)
     number = _count() if unique_uid else _count(users, distinct=True)
-    return _grouped(select, query, plan.fewest, number)
+    return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
 
 
-def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select) -> exp.Union:
+def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: bytes) -> exp.Union:
     """The exact buckets of `stored_below` records and more, and of all others what the stored version gives."""
     query = plan.query
     enough = exp.GTE(this=_count(), expression=exp.Literal.number(repr(plan.stored_below)))
-    large = _keys_and(query, [_as(exp.Literal.number(1), "large")]).having(enough)
+    large = _keys_and(plan, [_as(exp.Literal.number(1), "large")], salt).having(enough)
     inside = exp.select("1").from_("large").where(_same_keys("large", "part", query))
     parts = [
         exp.select("*").from_(tree.subquery("part")).where(condition)
@@ -106,7 +110,7 @@ def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select) -> exp.U
     return both.order_by(*_positions(query)) if query.keys else both
 
 
-def _with_first(plan: Plan, select: exp.Select) -> exp.Select:
+def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
     """The same buckets with first0, records0 … of the aggregates that have them."""
     width, columns = exp.Literal.number(plan.first), []
     for i, aggregate in enumerate(plan.query.aggregates):
@@ -123,17 +127,17 @@ def _with_first(plan: Plan, select: exp.Select) -> exp.Select:
         return select
     names = [exp.column(column.alias, table="early", quoted=True) for column in columns]
     joined = exp.select("part.*", *names).from_(select.subquery("part"))
-    early_buckets = _keys_and(plan.query, columns).subquery("early")
+    early_buckets = _keys_and(plan, columns, salt).subquery("early")
     joined = joined.join(early_buckets, on=_same_keys("early", "part", plan.query))
     return joined.order_by(*_positions(plan.query)) if plan.query.keys else joined
 
 
-def _keys_and(query: Query, columns: list[exp.Expr]) -> exp.Select:
+def _keys_and(plan: Plan, columns: list[exp.Expr], salt: bytes) -> exp.Select:
     """One row a bucket: its keys and these columns, in no order."""
+    query = plan.query
     keys = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
     select = exp.select(*keys, *columns).from_(exp.table_(query.table, quoted=True))
-    if query.where is not None:
-        select = select.where(_condition(query.where), copy=False)
+    select = _of_rows(select, plan, salt)
     return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
 
 
@@ -158,7 +162,30 @@ def query_text(query: Query) -> str:
     return select.group_by(*(_column(key) for key in query.keys), copy=False).sql(dialect="duckdb")
 
 
-def _two_levels(plan: Plan, uid: str) -> exp.Select:
+def domain_text(table: str, column: str) -> str:
+    """The SQL that counts the different values of a column in the whole table, NULL among them."""
+    select = exp.select(_as(_count(_cell((Ref(column, Kind.TEXT),)), distinct=True), "domain"))
+    return select.from_(exp.table_(table, quoted=True)).sql(dialect="duckdb")
+
+
+def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
+    """With the rows that meet the query's conditions and belong to the plan's sample."""
+    if plan.query.where is not None:
+        select = select.where(_condition(plan.query.where), copy=False)
+    if plan.sample is not None:
+        key = exp.Literal.string(digest("sample", plan.sample.key, key=salt, size=16).hex())
+        drawn = _call("md5_number_lower", _call("concat", key, _quoted(ROW_NUMBER)))
+        limit = exp.Literal.number(min(int(plan.sample.rate * 2.0**64), 2**64 - 1))
+        select = select.where(exp.LT(this=drawn, expression=limit), copy=False)
+    return select
+
+
+def formula_text(query: Query) -> str:
+    """Which rows a query is about, WHERE and GROUP BY, in one canonical spelling, whatever it computes of them."""
+    return query_text(replace(query, aggregates=(), outputs=()))
+
+
+def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
     inner = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
@@ -179,9 +206,13 @@ def _two_levels(plan: Plan, uid: str) -> exp.Select:
         inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
         merged = _call("flatten", _call("list", _quoted(f"f{i}")))
         outer.append(_as(_call("list_sort", _call("list_distinct", merged)), f"f{i}"))
-    select = exp.select(*inner).from_(exp.table_(query.table, quoted=True))
-    if query.where is not None:
-        select = select.where(_condition(query.where), copy=False)
+    if plan.uid_set:
+        outer.append(_as(_call("list", _ascending(_quoted("h"))), "uid_set"))
+    if plan.cells:
+        inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
+        merged = _call("flatten", _call("list", _quoted("cells")))
+        outer.append(_as(_call("len", _call("list_distinct", merged)), "cells"))
+    select = _of_rows(exp.select(*inner).from_(exp.table_(query.table, quoted=True)), plan, salt)
     users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
     return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query, plan.fewest, _count())
 
@@ -293,8 +324,18 @@ def _xor(column: str, distinct: bool) -> exp.Expr:
 
 
 def _distinct_values(column: exp.Expr) -> exp.Expr:
-    ordered = exp.Order(this=exp.Distinct(expressions=[column]), expressions=[exp.Ordered(this=column.copy())])
-    return _over(_call("list", ordered), _known(column))
+    listed = _call("list", _ascending(column, distinct=True))
+    return _over(listed, _known(column))
+
+
+def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:
+    inner = exp.Distinct(expressions=[column]) if distinct else column
+    return exp.Order(this=inner, expressions=[exp.Ordered(this=column.copy())])
+
+
+def _cell(refs: tuple[Ref, ...]) -> exp.Expr:
+    """The values of these columns as one that is never NULL."""
+    return _call("row", *(_column(ref) for ref in refs))
 
 
 def _condition(condition: Condition) -> exp.Expr:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,29 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
+class Sample:
+    """Which rows take part in a query: the share `rate` that a keyed hash of `key` and the hidden row number picks.
+    `once`: no other query of the session has this key."""
+
+    rate: float
+    key: int
+    once: bool = False
+
+
+@dataclass(frozen=True)
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
-    and that of the users with a value in each aggregate's column, `floated` the distinct values of these columns
-    (sorted tuples, without NULL), `top` the so many most extreme contributions of single users to each aggregate (see
-    `Contributions`; 0: not asked), `first` the so many first records behind each sum and avg (see `FirstRecords`).
-    Buckets of less than `fewest` users do not come back at all.
+    and that of the users with a value in each aggregate's column, `uid_set` these hashes themselves, `floated` the
+    distinct values of these columns (sorted tuples, without NULL), `cells` the number of different combinations of
+    values of these columns (NULL is a value), `top` the so many most extreme contributions of single users to each
+    aggregate (see `Contributions`; 0: not asked), `first` the so many first records behind each sum and avg (see
+    `FirstRecords`). Buckets of less than `fewest` users do not come back at all.
 
     A bucket of fewer than `stored_below` records is answered from the version of the table that the defense stored
-    beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is."""
+    beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is.
+
+    `domains`: the number of different values of each of these columns in the whole table. `sample`: only a part of the
+    rows takes part."""
 
     query: Query
     users: bool = False
@@ -39,6 +54,10 @@ class Plan:
     first: int = 0
     stored_below: float = 0.0
     notices: tuple[str, ...] = ()
+    uid_set: bool = False
+    cells: tuple[Ref, ...] = ()
+    domains: tuple[Ref, ...] = ()
+    sample: Sample | None = None
 
     def also(self, other: Plan) -> Plan:
         """The other plan's query with the extras of both: how defenses are chained."""
@@ -52,6 +71,10 @@ class Plan:
             first=max(self.first, other.first),
             stored_below=max(self.stored_below, other.stored_below),
             notices=self.notices + other.notices,
+            uid_set=self.uid_set or other.uid_set,
+            cells=other.cells or self.cells,
+            domains=tuple(dict.fromkeys(self.domains + other.domains)),
+            sample=other.sample or self.sample,
         )
 
 
@@ -104,9 +127,12 @@ class Buckets:
       which slots the bucket's query has
     - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask; `slot_xor`: uint64 (N, A), the XOR
       of the users whose value in the aggregate's column is not NULL, for count(*) of all
+    - `uid_sets`: object (N,) of ascending uint64 arrays, `cells`: int64 (N,), empty and zero where the plan did not ask
     - `floated`: by column name, object (N,) of tuples; `contributions`, `first`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
+    - `domains`: by column name, the number of different values in the table, NULL among them
+    - `analyst`: who asks; `memory`: what defenses keep from one batch of this session to the next, each under itself
 
     A defense answers by returning other Buckets: `keep` drops, `with_values` changes.
     """
@@ -125,6 +151,11 @@ class Buckets:
     floated: dict[str, Array] = field(default_factory=dict)
     contributions: Contributions | None = None
     first: FirstRecords | None = None
+    uid_sets: Array = field(default_factory=lambda: np.empty(0, dtype=object))
+    cells: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    domains: dict[str, int] = field(default_factory=dict)
+    analyst: str = ""
+    memory: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.query)
@@ -140,6 +171,8 @@ class Buckets:
             users=self.users[mask],
             uid_xor=self.uid_xor[mask],
             slot_xor=self.slot_xor[mask],
+            uid_sets=self.uid_sets[mask] if len(self.uid_sets) else self.uid_sets,
+            cells=self.cells[mask] if len(self.cells) else self.cells,
             floated={name: column[mask] for name, column in self.floated.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
             first=None if self.first is None else self.first.keep(mask),

@@ -162,6 +162,13 @@ class Query:
             return ()
         return self.where.parts if isinstance(self.where, And) else (self.where,)
 
+    @property
+    def attributes(self) -> tuple[Ref, ...]:
+        """The columns that decide which rows are in which bucket: of GROUP BY, then of WHERE, each once."""
+        leaves = () if self.where is None else walk(self.where)
+        found = [getattr(leaf, side, None) for leaf in leaves for side in ("on", "value")]
+        return tuple(dict.fromkeys([*self.keys, *(ref for ref in found if isinstance(ref, Ref))]))
+
 
 def walk(condition: Condition) -> Iterator[Condition]:
     """The condition and every condition inside it, outermost first."""
