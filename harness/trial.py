@@ -18,7 +18,7 @@ from harness import isolate, registry
 from harness.channel import Outcome, conduct
 from harness.engine import DuckEngine
 from harness.errors import BenchmarkError, DeadlineExceeded, PluginError, SnoopBenchError
-from harness.model import Answer, Array, Kind, Refused, Table
+from harness.model import Answer, Array, Kind, Refused, Schema, Table
 from harness.plan import Task, content
 from harness.plugin import Dataset, Defense
 from harness.record import TrialRecord
@@ -211,10 +211,19 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
     published: object = defense.protect(own, generator(seed, "protect", trial))
     if not isinstance(published, Table) or published.schema != table.schema:
         raise PluginError(f"The defense {defense.label()} broke its contract: protect gave no table of that schema.")
+    published = replace(published, frame=_finite(table.schema, published.frame))
     published = checked(published.with_frame(published.frame), "the protected table")
     if published.stored is not None:
-        checked(Table(table.schema, published.stored), "the stored version of the protected table")
+        second = _finite(table.schema, published.stored)
+        checked(Table(table.schema, second), "the stored version of the protected table")
+        published = replace(published, stored=second)
     return DuckEngine(published, salt), DuckEngine(table, salt)
+
+
+def _finite(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with NULL where noise took a number beyond the doubles."""
+    reals = [c.name for c in schema.columns if c.kind is Kind.REAL and c.name in frame]
+    return frame.assign(**{name: frame[name].where(np.isfinite(frame[name])) for name in reals})
 
 
 def changes_data(defense: Defense) -> bool:

@@ -365,4 +365,4 @@ def test_extras_come_with_one_and_with_two_levels() -> None:
             assert found.cells[i] == mine.age.nunique()
     kept = found.keep(found.users > 3)
     assert len(kept.uid_sets) == len(kept.cells) == len(kept)
-    assert History().nonce == b""
+    assert History(SCHEMA).nonce == b""

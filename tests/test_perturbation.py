@@ -331,6 +331,9 @@ class Ones:
     def random(self, shape: Any) -> np.ndarray:
         return np.ones(shape)
 
+    def spawn(self, number: int) -> list[np.random.Generator]:
+        return np.random.default_rng(0).spawn(number)
+
 
 @pytest.mark.parametrize("gamma", [0.0, 5.5, 1000.0])
 @pytest.mark.parametrize("rows_of_a_user", [1, 2])
