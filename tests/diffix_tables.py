@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +10,12 @@ from scipy import stats
 
 from defenses.diffix import diffix
 from harness.engine import DuckEngine
-from harness.model import Answer, Column, Kind, Schema, Table
+from harness.model import Column, Kind, Schema, Table
 from harness.plugin import Defense
 from harness.seeds import digest
 from harness.session import History, LocalSession
 from harness.sql import Plan, Query, analyse, parse
+from tests.answers import answer
 
 Z = float(stats.norm.ppf(0.9995))  # two-sided 99.9 %
 SALT = digest("the salt of test_diffix")
@@ -60,20 +60,9 @@ def session(rows: Table, defense: Defense, salt: bytes = SALT) -> LocalSession:
     return LocalSession(rows.schema, DuckEngine(rows, salt), defense, np.random.default_rng(0))
 
 
-def answer(interface: LocalSession, sql: str) -> Answer:
-    found = interface.query(sql)
-    assert isinstance(found, Answer), found
-    return found
-
-
 def value(interface: LocalSession, where: str, what: str = COUNT) -> float:
     """One number; `where` may be empty."""
     return answer(interface, f"SELECT {what} FROM t" + (f" WHERE {where}" if where else "")).value
-
-
-def by_key(interface: LocalSession, sql: str) -> dict[Any, Any]:
-    """First column -> last column."""
-    return {row[0]: row[-1] for row in answer(interface, sql)}
 
 
 def query(sql: str, schema: Schema = SCHEMA) -> Query:

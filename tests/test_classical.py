@@ -20,6 +20,7 @@ from harness.seeds import digest
 from harness.session import History, LocalSession
 from harness.sql import Plan, analyse, parse
 from harness.trial import engines
+from tests.answers import answer, plain
 
 SALT = digest("the salt of test_classical")
 SCHEMA = Schema(
@@ -80,23 +81,6 @@ def engine(name: str, spec: str) -> DuckEngine:
 def session(name: str, spec: str, seed: int = 0, **more: Any) -> LocalSession:
     shared = engine(name, spec if "laplace" in spec else "none")  # the one that changes the data
     return LocalSession(SCHEMA, shared, registry.defense(spec)[0], np.random.default_rng(seed), **more)
-
-
-def answer(interface: LocalSession, sql: str) -> Answer:
-    found = interface.query(sql)
-    assert isinstance(found, Answer), found
-    return found
-
-
-def by_key(interface: LocalSession, sql: str) -> dict[Any, Any]:
-    return {row[0]: row[-1] for row in answer(interface, sql)}
-
-
-def plain(found: Answer | Refused) -> Any:
-    if isinstance(found, Refused):
-        return found
-    bits = [a.tolist() if a.dtype == object else (str(a.dtype), a.tobytes()) for a in found.data]
-    return found.columns, found.kinds, bits, found.notices
 
 
 SPECS = [

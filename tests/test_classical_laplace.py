@@ -16,7 +16,8 @@ from harness import registry
 from harness.errors import ParameterError
 from harness.model import Answer, Kind, Refused
 from harness.plugin import Defense
-from tests.test_classical import MANY, SCHEMA, TABLES, answer, session, staff
+from tests.answers import answer
+from tests.test_classical import MANY, SCHEMA, TABLES, session, staff
 
 BOUNDS = '["age 0 125","pay -20 90"]'
 

@@ -20,7 +20,8 @@ from harness.engine import DuckEngine
 from harness.errors import ParameterError
 from harness.model import Answer, Column, Kind, Refused, Schema, Table
 from harness.session import LocalSession
-from tests.test_classical import SALT, SCHEMA, TABLES, answer, by_key, session
+from tests.answers import answer, by_key
+from tests.test_classical import SALT, SCHEMA, TABLES, session
 
 Z = float(stats.norm.ppf(0.9995))  # two-sided 99.9 %
 TABLE = "SELECT dept, flag, count(*), sum(pay) FROM t GROUP BY dept, flag"

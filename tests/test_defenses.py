@@ -26,6 +26,7 @@ from harness.plugin import Defense
 from harness.seeds import digest
 from harness.session import LocalSession
 from harness.sql import Plan, analyse, parse
+from tests.answers import answer, by_key, plain
 from tests.test_classical import CLASSICAL
 
 Z = float(stats.norm.ppf(0.9995))  # two-sided 99.9 %
@@ -92,24 +93,6 @@ def engine(name: str, salt: bytes = SALT) -> DuckEngine:
 
 def session(name: str, defense: Defense, seed: int = 0, salt: bytes = SALT) -> LocalSession:
     return LocalSession(SCHEMA, engine(name, salt), defense, np.random.default_rng(seed))
-
-
-def answer(interface: LocalSession, sql: str) -> Answer:
-    found = interface.query(sql)
-    assert isinstance(found, Answer), found
-    return found
-
-
-def by_key(interface: LocalSession, sql: str) -> dict[Any, Any]:
-    return {row[0]: row[-1] for row in answer(interface, sql)}
-
-
-def plain(found: Answer | Refused) -> Any:
-    """What can be compared: NaN is equal to NaN, every bit counts."""
-    if isinstance(found, Refused):
-        return found
-    bits = [a.tolist() if a.dtype == object else (str(a.dtype), a.tobytes()) for a in found.data]
-    return found.columns, found.kinds, bits, found.notices
 
 
 # Every built-in defense

@@ -14,7 +14,8 @@ from harness.model import Refused, Table
 from harness.plugin import Defense
 from harness.session import LocalSession
 from harness.sql import Buckets
-from tests.diffix_tables import COUNT, OFF, SCHEMA, answer, query, session, table
+from tests.answers import answer
+from tests.diffix_tables import COUNT, OFF, SCHEMA, query, session, table
 
 # Switches
 

@@ -14,7 +14,8 @@ from defenses.diffix import constants, diffix
 from defenses.diffix.aggregates import flattened, group_size
 from harness.model import Schema, Table
 from harness.seeds import digest
-from tests.diffix_tables import COUNT, NOISY, SCHEMA, Z, answer, by_key, plan_of, session, table, value
+from tests.answers import answer, by_key
+from tests.diffix_tables import COUNT, NOISY, SCHEMA, Z, plan_of, session, table, value
 
 # Suppression
 

@@ -19,7 +19,8 @@ from defenses.diffix.layers import (
 from harness.engine import DuckEngine
 from harness.model import Schema, Table
 from harness.seeds import digest, mix
-from tests.diffix_tables import COUNT, NOISY, SALT, SCHEMA, Z, answer, by_key, plan_of, session, table, value
+from tests.answers import answer, by_key
+from tests.diffix_tables import COUNT, NOISY, SALT, SCHEMA, Z, plan_of, session, table, value
 
 # The noise in numbers: 1,000 salts. The user sets get fresh XOR seeds with every salt, as a real table would.
 

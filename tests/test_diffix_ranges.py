@@ -18,6 +18,7 @@ from harness.asking import explain
 from harness.engine import DuckEngine
 from harness.model import Answer, Column, Kind, Refused, Schema, Table
 from harness.session import LocalSession
+from tests.answers import answer
 
 SALT = b"r" * 32
 QUIET = {"static": False, "dynamic": False, "low_count": False}
@@ -41,12 +42,6 @@ def session(frame: pd.DataFrame, **switches: bool) -> LocalSession:
             rows[column] = empty
     engine = DuckEngine(Table(SCHEMA, rows[list(SCHEMA.names)]), SALT)
     return LocalSession(SCHEMA, engine, diffix(**switches), np.random.default_rng(0))
-
-
-def answer(interface: LocalSession, sql: str) -> Answer:
-    found = interface.query(sql)
-    assert isinstance(found, Answer), (sql, found)
-    return found
 
 
 DAY = date.fromisoformat

@@ -26,7 +26,8 @@ from harness.engine import DuckEngine
 from harness.model import Answer, Kind, Schema, Table
 from harness.seeds import digest
 from harness.sql.query import Ref
-from tests.diffix_tables import COUNT, OFF, SALT, SCHEMA, answer, by_key, plan_of, query, session, table, value
+from tests.answers import answer, by_key
+from tests.diffix_tables import COUNT, OFF, SALT, SCHEMA, plan_of, query, session, table, value
 
 # The noise in algebra: one salt, exact equality
 

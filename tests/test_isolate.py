@@ -194,7 +194,8 @@ def test_a_child_ends_with_its_harness(tmp_path: Path):
     child = psutil.Process(int(mark.read_text()))
     harness.kill()
     harness.wait()
-    child.wait(timeout=30)
+    child.wait(timeout=30)  # raises where it lives on
+    assert not child.is_running()
 
 
 def test_what_cannot_be_loaded_is_the_users_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
