@@ -175,6 +175,13 @@ def harness_sources() -> str:
     return _digest(set(Path(__file__).parent.rglob("*.py")))
 
 
+@cache
+def built_in_sources() -> str:
+    """A digest of all source files of the plug-ins that come with SnoopBench."""
+    house = Path(__file__).parent.parent
+    return _digest({file for kind in KINDS for file in (house / kind).rglob("*.py")})
+
+
 def _one(base: type[P], part: specs.Part) -> tuple[P, str]:
     plugin, built = _build(base, part)
     return plugin, specs.canonical((built,))

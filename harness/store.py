@@ -54,6 +54,14 @@ _trials = sa.Table(
     sa.Column("claims_blob", sa.LargeBinary),
     sa.Column("stored_at", sa.String(32), nullable=False),
 )
+_studies = sa.Table(
+    "studies",
+    _metadata,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("study", sa.String, nullable=False, index=True),
+    *(sa.Column(name, sa.Text, nullable=False) for name in ("plan", "rows")),
+    sa.Column("stored_at", sa.String(32), nullable=False),
+)
 
 
 class Store:
@@ -135,6 +143,33 @@ class Store:
         rows = self._read(sa.select(*columns).order_by(first, _trials.c.benchmark, _trials.c.trial))
         return [dict(row) for row in rows]
 
+    def study(self, key: str) -> list[dict[str, Any]] | None:
+        """The rows that a study stored under this key, or None."""
+        found = self._read(sa.select(_studies.c.rows).where(_studies.c.key == key)) if self._has_studies() else []
+        return json.loads(found[0]["rows"]) if found else None
+
+    def studies(self, study: str) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        """Plan and rows of every stored run of a study, in the order of storing."""
+        if not self._has_studies():
+            return []
+        chosen = sa.select(_studies.c.plan, _studies.c.rows).where(_studies.c.study == study)
+        found = self._read(chosen.order_by(_studies.c.stored_at, _studies.c.key))
+        return [(json.loads(row["plan"]), json.loads(row["rows"])) for row in found]
+
+    def add_study(self, key: str, study: str, plan: Mapping[str, Any], rows: list[dict[str, Any]]) -> None:
+        """Store the rows of a study in one transaction, in place of older ones of this key."""
+        plain = {"plan": json.dumps(plan), "rows": json.dumps(rows, allow_nan=False)}
+        try:
+            _studies.create(self._engine, checkfirst=True)  # stores that are older than the studies lack the table
+            with self._engine.begin() as connection:
+                connection.execute(sa.delete(_studies).where(_studies.c.key == key))
+                connection.execute(sa.insert(_studies).values(key=key, study=study, stored_at=_now(), **plain))
+        except SQLAlchemyError as error:
+            raise StoreError(f"The results store {self.url} cannot be written: {_reason(error)}.") from error
+
+    def _has_studies(self) -> bool:
+        return sa.inspect(self._engine).has_table(_studies.name)
+
     def _read(self, query: sa.Select[Any]) -> list[Any]:
         try:
             with self._engine.connect() as connection:
@@ -192,8 +227,12 @@ def _row(benchmark: Mapping[str, Any], record: TrialRecord) -> dict[str, Any]:
         **(_utility_row(record.utility) if record.utility else {}),
         "seconds": json.dumps(record.seconds),
         "claims_blob": pack(record.claims),
-        "stored_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "stored_at": _now(),
     }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def _record(row: Any) -> TrialRecord:

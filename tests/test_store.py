@@ -17,6 +17,7 @@ from harness.plan import Benchmark
 from harness.record import SCHEMA_VERSION, SIZES, SizeClass, TrialRecord, Utility
 from harness.score import TrialScore
 from harness.store import Store, pack, unpack
+from harness.studies import kept
 
 SCORE = TrialScore(25, 20, 8, 0.1, 1000, 20, 190, 4000)
 RECORD = TrialRecord(
@@ -151,3 +152,30 @@ def test_many_processes_open_a_new_store_at_once(tmp_path: Path):
     code = f"from harness.store import Store; Store({str(tmp_path)!r})"
     processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(6)]
     assert [(process.wait(), process.stderr.read()) for process in processes] == [(0, b"")] * 6
+
+
+def test_a_study_is_run_once_and_read_from_the_store_afterwards(tmp_path: Path):
+    store, runs = Store(str(tmp_path)), []
+
+    def run() -> list[dict[str, object]]:
+        runs.append(1)
+        return [{"method": "none", "mean": 0.1 + len(runs), "p": None}]
+
+    plan = {"size": 10, "methods": ["none"]}
+    first = kept(store, "fitness", plan, run)
+    assert kept(Store(str(tmp_path)), "fitness", dict(reversed(plan.items())), run) == first
+    kept(store, "fitness", {**plan, "size": 11}, run)
+    kept(store, "cost", plan, run)
+    assert len(runs) == 3
+    assert kept(store, "fitness", plan, run, fresh=True) != first
+    assert [found for found, _ in store.studies("fitness")] == [{**plan, "size": 11}, plan]  # in the order of storing
+    assert store.studies("evolve") == []
+
+
+def test_a_store_from_before_the_studies_takes_them(tmp_path: Path):
+    store = Store(str(tmp_path))
+    with sqlite3.connect(tmp_path / "snoopbench.sqlite") as older:
+        older.execute("DROP TABLE studies")
+    assert Store(str(tmp_path)).studies("fitness") == []
+    assert kept(store, "fitness", {}, lambda: [{"n": 1}]) == [{"n": 1}]
+    assert store.studies("fitness") == [({}, [{"n": 1}])]
