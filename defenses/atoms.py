@@ -11,17 +11,10 @@ import pandas as pd
 from harness.model import Delta, Kind, Schema
 from harness.plugin import Engine
 from harness.sql import Plan, Query
-from harness.sql.query import Aggregate, Compare, Condition, In, Output, Ref, walk
+from harness.sql.query import Aggregate, In, Output, Ref
 
 Atom = tuple[object, ...]
 COUNT = Aggregate("count")
-
-
-def names_in(condition: Condition | None) -> Iterator[str]:
-    """The columns that a condition speaks of."""
-    for part in walk(condition) if condition is not None else ():
-        operands = [getattr(part, "on", None), part.value if isinstance(part, Compare) else None]
-        yield from (operand.name for operand in operands if isinstance(operand, Ref))
 
 
 def cells(frame: pd.DataFrame, schema: Schema, names: Sequence[str]) -> list[Atom]:

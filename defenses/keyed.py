@@ -12,7 +12,7 @@ import pandas as pd
 from harness.seeds import Field, Words, digest, mix, seed64
 from harness.sql import Buckets
 from harness.sql.compile import query_text
-from harness.sql.query import Ref
+from harness.sql.query import Call, Ref
 
 
 def value_field(value: Any) -> Field:
@@ -31,10 +31,13 @@ def value_field(value: Any) -> Field:
     return value  # type: ignore[no-any-return]
 
 
-def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) -> tuple[Words, np.ndarray]:
+def key_words(
+    buckets: Buckets, slot: int, seed: Callable[[Ref | Call, Any], int], wanted: np.ndarray | None = None
+) -> tuple[Words, np.ndarray]:
     """One 64-bit word per bucket for its key in `slot`, and which buckets have that slot: uint64 (N,), bool (N,).
 
-    `seed(column, value)` is called once per distinct value of a column, not per bucket.
+    `seed(key, value)` is called once per distinct value of a key, not per bucket, and, of the buckets, for those
+    `wanted`, bool (N,), only.
     """
     words = np.zeros(len(buckets), dtype=np.uint64)
     refs = [plan.query.keys[slot] if slot < len(plan.query.keys) else None for plan in buckets.plans]
@@ -43,13 +46,16 @@ def key_words(buckets: Buckets, slot: int, seed: Callable[[Ref, Field], int]) ->
     for ref, number in numbers.items():
         if ref is None:
             continue
-        rows = np.flatnonzero(owner == number)
+        rows = np.flatnonzero(owner == number if wanted is None else (owner == number) & wanted)
+        if not len(rows):
+            continue
         values = buckets.keys[slot][rows]
         null = np.equal(values, None).astype(bool)
         codes, distinct = pd.factorize(values[~null], use_na_sentinel=False)
-        found = np.array([seed(ref, value_field(v)) for v in distinct], dtype=np.uint64)
+        found = np.array([seed(ref, v) for v in distinct], dtype=np.uint64)
         words[rows[~null]] = found[codes]
-        words[rows[null]] = seed(ref, None)
+        if null.any():
+            words[rows[null]] = seed(ref, None)
     return words, np.array([ref is not None for ref in refs], dtype=bool)[buckets.query]
 
 
@@ -60,7 +66,7 @@ def cell_words(buckets: Buckets, *purpose: Field) -> Words:
     texts = {plan: seed64("text", query_text(plan.query), key=salt) for plan in set(buckets.plans)}
     words = np.array([texts[plan] for plan in buckets.plans], dtype=np.uint64)[buckets.query]
     for slot in range(len(buckets.keys)):
-        values, has = key_words(buckets, slot, lambda ref, value: seed64("key", value, key=salt))
+        values, has = key_words(buckets, slot, lambda ref, value: seed64("key", value_field(value), key=salt))
         words[has] = mix(key, words[has], values[has])
     cells = np.zeros(buckets.values.shape, dtype=np.uint64)
     for slot in range(cells.shape[1]):

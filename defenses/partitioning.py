@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from defenses.atoms import names_in, touched, touched_since, users_after
+from defenses.atoms import touched, touched_since, users_after
 from defenses.cells import chosen, codes, joint, unfit, users_of
 from defenses.records import made_up, new_uids
 from harness.model import Delta, Kind, Refused, Schema, Table
@@ -69,7 +69,7 @@ class partitioning(Defense):
             if aggregate.function not in ("count", "sum") or (aggregate.distinct and not of_users):
                 return Refused("partitioning-aggregate", "Partitioning answers counts and sums only.")
         by = self._by(log.schema)
-        for name in (*(key.name for key in query.keys), *names_in(query.where)):
+        for name in (ref.name for ref in query.attributes):
             if name not in by:
                 parts = ", ".join(by) or "nothing"
                 return Refused("partitioning-whole", f"Partitions are made by {parts}; {name} would cut them.")

@@ -6,7 +6,6 @@ import secrets
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +187,8 @@ class _Batch:
             table_users=engine.users,
             one_row_per_user=engine.unique_uid,
             salt=engine.salt,
-            floated={name: column[take] for name, column in self._floated.items()},
+            floated={name: column[take] for name, column in self._tuples("floated").items()},
+            spans={name: column[take] for name, column in self._tuples("spans").items()},
             contributions=self._contributions(aggregates, top, take),
             first=self._first(aggregates, take),
             uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
@@ -278,20 +278,20 @@ class _Batch:
             pieces.append(piece)
         return np.concatenate(pieces) if pieces else np.zeros((0, slots, width))
 
-    @cached_property
-    def _floated(self) -> dict[str, Array]:
-        names = {ref.name for plan in self.owners for ref in plan.floated}
+    def _tuples(self, extra: str) -> dict[str, Array]:
+        """The floated values or spans, by column name: object (N,) of tuples."""
         columns: dict[str, Array] = {}
-        for name in sorted(names):
-            pieces = []
+        for name in sorted({ref.name for plan in self.owners for ref in getattr(plan, extra)}):
+            column = np.empty(int(self.sizes.sum()), dtype=object)
+            column[:] = [()] * len(column)
+            end = 0
             for plan, part in zip(self.owners, self.parts, strict=True):
-                column = np.empty(part.rows, dtype=object)
-                column[:] = [()] * part.rows
-                for i, ref in enumerate(plan.floated):
+                start, end = end, end + part.rows
+                for i, ref in enumerate(getattr(plan, extra)):
                     if ref.name == name:
-                        column[:] = [tuple(_listed(values, ref.kind)) for values in part.columns[f"f{i}"]]
-                pieces.append(column)
-            columns[name] = np.concatenate(pieces) if pieces else np.empty(0, dtype=object)
+                        read = _lists if extra == "floated" else _spans
+                        column[start:end] = read(part.columns, i, ref.kind)
+            columns[name] = column
         return columns
 
 
@@ -307,8 +307,23 @@ def _objects(column: Array, kind: Kind | None = None) -> Array:
     return out
 
 
-def _listed(values: Any, kind: Kind) -> list[object]:
-    return [] if values is None or values is np.ma.masked else _objects(values, kind).tolist()
+def _lists(columns: dict[str, Array], i: int, kind: Kind) -> Array:
+    found = np.empty(len(columns[f"f{i}"]), dtype=object)
+    found[:] = [
+        () if values is None or values is np.ma.masked else tuple(_objects(values, kind).tolist())
+        for values in columns[f"f{i}"]
+    ]
+    return found
+
+
+def _spans(columns: dict[str, Array], i: int, kind: Kind) -> Array:
+    lows, highs = (_objects(columns[f"{end}{i}"], kind) for end in "lh")
+    found = np.empty(len(lows), dtype=object)
+    numbers = _unmasked(columns[f"n{i}s"], 0, np.int64).tolist()
+    found[:] = [
+        () if low is None else (low, high, number) for low, high, number in zip(lows, highs, numbers, strict=True)
+    ]
+    return found
 
 
 def _quoted_text(text: str) -> str:

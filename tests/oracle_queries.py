@@ -13,13 +13,7 @@ Row = Mapping[str, Any]
 Key = tuple[Any, ...]
 
 INEQUALITIES = ("<", "<=", ">", ">=")
-UNANSWERED = {
-    "or": "diffix-or",
-    "= column": "diffix-columns",
-    "<> column": "diffix-columns",
-    "like": "diffix-condition",
-    "not between": "diffix-condition",
-}
+UNANSWERED = {"or": "diffix-or"}
 
 
 @dataclass(frozen=True)

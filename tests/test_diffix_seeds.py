@@ -153,20 +153,54 @@ def test_layers_of_a_query() -> None:
     a, b = Ref("a", Kind.TEXT), Ref("b", Kind.INTEGER)
     x, one, two = ("text", "x"), ("integer", 1), ("integer", 2)
 
-    def both(operator: str, column: Ref, *values: Any) -> set[Layer]:
+    def both(operator: str, column: Ref | None, *values: Any) -> set[Layer]:
         return {Layer(dynamic, operator, column, values) for dynamic in (False, True)}
+
+    def span(column: Ref) -> set[Layer]:
+        return {Layer(dynamic, EQUAL, column, None, "span") for dynamic in (False, True)}
+
+    def function(*components: Any) -> set[Layer]:
+        return {Layer(True, "function", a, components)}
+
+    ten, twenty = ("integer", 10), ("integer", 20)
 
     expected: dict[str, set[Layer]] = {
         "": {Layer(True, NONE)},
         "WHERE a = 'x'": both(EQUAL, a, x, x, 1),
         "WHERE a <> 'x'": both(UNEQUAL, a, x),
-        "WHERE b IN (1, 2)": {Layer(False, IN, b, None)} | {Layer(True, ELEMENT, b, (v,)) for v in (one, two)},
+        "WHERE b IN (1, 2)": {Layer(False, IN, b, None, "values")}
+        | {Layer(True, ELEMENT, b, (v,)) for v in (one, two)},
         "WHERE b NOT IN (1, 2)": both(UNEQUAL, b, one) | both(UNEQUAL, b, two),
         "WHERE b BETWEEN 1 AND 2": both(RANGE, b, one, two),
         "WHERE 2 > b AND a = 'x' AND b >= 1": both(RANGE, b, one, two) | both(EQUAL, a, x, x, 1),
         "WHERE a IS NULL": both(NULL, a),
         "WHERE a IS NOT NULL": both(KNOWN, a),
-        "GROUP BY b": {Layer(dynamic, EQUAL, b, None, 0) for dynamic in (False, True)},
+        "GROUP BY b": {Layer(dynamic, EQUAL, b, None, "key", 0) for dynamic in (False, True)},
+        "WHERE b NOT BETWEEN 10 AND 20": both(RANGE, b, ten, twenty, ":<>"),
+        "WHERE trunc(b, -1) = 10": both(RANGE, b, ten, twenty),
+        "WHERE trunc(b, -1) <> 10": both(RANGE, b, ten, twenty, ":<>"),
+        "WHERE b + 1 = 2": span(b),
+        "WHERE b + c = 2": span(b) | span(Ref("c", Kind.INTEGER)),
+        "WHERE left(a, 1) = 'x'": both(EQUAL, a, x, x, 1) | function("left", 1),
+        "WHERE substring(a for 1) <> 'x'": both(UNEQUAL, a, x) | function("left", 1, ":<>"),
+        "WHERE ltrim(a, 'zyy') IN ('x', 'z')": {
+            Layer(False, IN, a, None, "values"),
+            *(Layer(True, ELEMENT, a, (("text", v),)) for v in "xz"),
+            *function("ltrim", "yz"),
+        },
+        "WHERE upper(a) = 'X'": span(a),
+        "WHERE upper(a) <> 'X'": both(UNEQUAL, a, ("text", "X")) | {Layer(False, UNEQUAL, a, ("x", ":<>", ":lower"))},
+        "WHERE a LIKE 'x'": both(EQUAL, a, x, x, 1),
+        "WHERE a ILIKE 'x'": span(a),
+        "WHERE a LIKE 'x%_%y'": both("like", a, 3, 1, "%") | both("like", a, 3, 2, "_"),
+        "WHERE a NOT LIKE '%%x'": both("like", a, 1, 0, "%", ":not"),
+        "WHERE b = c": both("= column", None, "b", "c"),
+        "WHERE c <> b": both("<> column", None, "b", "c"),
+        "GROUP BY b + 1": span(b),
+        "GROUP BY trunc(b, -1)": {Layer(dynamic, EQUAL, b, None, "key", 0) for dynamic in (False, True)},
+        "GROUP BY concat(a, a)": span(a),
+        "GROUP BY left(a, 1)": {Layer(dynamic, EQUAL, a, None, "key", 0) for dynamic in (False, True)}
+        | function("left", 1),
         "WHERE a = 'x' AND a = 'x'": both(EQUAL, a, x, x, 1),
     }
     for clause, layers in expected.items():

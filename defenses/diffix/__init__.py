@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +12,13 @@ from defenses.diffix import constants as birch
 from defenses.diffix.aggregates import noisy_values
 from defenses.diffix.conditions import aligned
 from defenses.diffix.explain import explained
-from defenses.diffix.layers import Noise, Seeds, layers_of, seeds_of
+from defenses.diffix.layers import Layer, Noise, Rules, Seeds, layers_of, seeds_of
 from defenses.diffix.restrictions import refusal
 from harness.model import Refused
 from harness.plugin import Defense, Log, Rows, param
 from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
-from harness.sql.query import In
+from harness.sql.query import Ref
 
 LAYERS_AT_ONCE = 5_000_000
 
@@ -59,42 +60,63 @@ class diffix(Defense):
     low_count: bool = param(True, "low-count suppression")
     flatten: bool = param(True, "flattening of the largest contributions")
     snap: bool = param(True, "snapped alignment of ranges")
+    float: bool = param(True, "seeding of unclear equalities by the values that the rows really have")
+    like_layers: bool = param(True, "noise layers of LIKE's wildcards")
+    max_discontinuous: int = param(2, "functions with jumps allowed in one expression", unit="functions", low=0)
+    clear_only: bool = param(False, "every condition must be clear, equalities too")
     round: bool = param(False, "counts rounded to whole numbers")
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
-        if (refused := refusal(query)) is not None:
+        refused = refusal(query, clear_only=self.clear_only, max_discontinuous=self.max_discontinuous)
+        if refused is not None:
             return refused
         if isinstance(found := aligned(query, self.snap), Refused):
             return found
         query, notices = found
-        layers = layers_of(query)
+        layers = layers_of(query, self._rules)
         fewest = birch.LOW_COUNT_FLOOR if self.low_count else 0
-        floated = tuple(dict.fromkeys(c.on for c in query.conjuncts if isinstance(c, In) and not c.negated))
+        floated, spans = (_columns(layers, of) for of in ("values", "span"))
         largest = birch.THRESHOLD_MEAN + birch.THRESHOLD_DEVIATIONS * birch.THRESHOLD_SD * math.sqrt(len(layers))
         return Plan(
-            query, users=True, uid_xor=True, floated=floated, top=2 * math.ceil(largest), fewest=fewest, notices=notices
+            query,
+            users=True,
+            uid_xor=True,
+            floated=floated,
+            spans=spans,
+            top=2 * math.ceil(largest),
+            fewest=fewest,
+            notices=notices,
         )
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:
             buckets = buckets.keep(buckets.users >= _thresholds(buckets))
         values = buckets.values.copy()
-        for rows in _blocks(buckets):
+        for rows in _blocks(buckets, self._rules):
             part = buckets.keep(rows)
             noise = Noise(self._seeds(part), part)
             values[rows] = noisy_values(part, noise, flatten=self.flatten, rounded=self.round)
         return buckets.with_values(values)
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
-        return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count)
+        return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count, self._rules)
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules(self.static, self.dynamic, self.float, self.like_layers)
 
     def _seeds(self, buckets: Buckets) -> Seeds:
-        return seeds_of(buckets, static=self.static, dynamic=self.dynamic)
+        return seeds_of(buckets, self._rules)
 
 
-def _blocks(buckets: Buckets) -> list[np.ndarray]:
+def _columns(layers: Sequence[Layer], of: str) -> tuple[Ref, ...]:
+    """The columns of which the layers need the floated values, or the span."""
+    return tuple(dict.fromkeys(layer.column for layer in layers if layer.of == of and layer.column is not None))
+
+
+def _blocks(buckets: Buckets, rules: Rules) -> list[np.ndarray]:
     """The buckets, shape (N,), in so many pieces that the samples of one fit in little memory."""
-    layers = np.array([len(layers_of(plan.query)) for plan in buckets.plans], dtype=np.int64)
+    layers = np.array([len(layers_of(plan.query, rules)) for plan in buckets.plans], dtype=np.int64)
     pieces = 1 + int(layers[buckets.query].sum()) // LAYERS_AT_ONCE if len(layers) else 1
     return [piece for piece in np.array_split(np.arange(len(buckets)), pieces) if len(piece)]
 

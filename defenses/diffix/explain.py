@@ -5,14 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from defenses.diffix.aggregates import group_size
-from defenses.diffix.layers import Layer, Noise, Seeds, key_condition, layer_word, layers_of
-from defenses.keyed import value_field
+from defenses.diffix.layers import (
+    Layer,
+    Noise,
+    Rules,
+    Seeds,
+    in_condition,
+    key_condition,
+    layer_word,
+    layers_of,
+    span_condition,
+)
 from harness.plugin import Rows
 from harness.seeds import Field
 from harness.sql import Buckets
 
 
-def explained(buckets: Buckets, seeds: Seeds, thresholds: Any, low_count: bool) -> dict[str, Rows]:
+def explained(buckets: Buckets, seeds: Seeds, thresholds: Any, low_count: bool, rules: Rules) -> dict[str, Rows]:
     """`buckets`: users, low-count threshold, baseline noise N_b of count(*) and group sizes. `layers`: the seed
     components of each noise layer, salt left out, and the sample that it adds to that N_b."""
     noise = Noise(seeds, buckets)
@@ -31,7 +40,7 @@ def explained(buckets: Buckets, seeds: Seeds, thresholds: Any, low_count: bool) 
         }
         for row in range(len(buckets))
     ]
-    known = [_components(buckets, row) for row in range(len(buckets))]
+    known = [_components(buckets, row, rules) for row in range(len(buckets))]
     layers: Rows = [
         {"bucket": names[row], **known[row][bool(dynamic), int(word)], "sample": float(sample)}
         for row, word, dynamic, sample in zip(seeds.bucket, seeds.word, seeds.dynamic, samples, strict=True)
@@ -44,11 +53,11 @@ def _name(buckets: Buckets, row: int) -> str:
     return ", ".join(f"{key.name} = {buckets.keys[slot][row]}" for slot, key in enumerate(keys)) or "all"
 
 
-def _components(buckets: Buckets, row: int) -> dict[tuple[bool, int], dict[str, Any]]:
+def _components(buckets: Buckets, row: int, rules: Rules) -> dict[tuple[bool, int], dict[str, Any]]:
     """The seed components of the bucket's layers by sort and word."""
     query = buckets.plans[buckets.query[row]].query
     found = {}
-    for layer in layers_of(query):
+    for layer in layers_of(query, rules):
         operator, column, values = _condition(layer, buckets, row)
         found[layer.dynamic, layer_word(buckets.salt, query.table, operator, column, values)] = {
             "sort": "dynamic" if layer.dynamic else "static",
@@ -61,11 +70,17 @@ def _components(buckets: Buckets, row: int) -> dict[tuple[bool, int], dict[str, 
 
 def _condition(layer: Layer, buckets: Buckets, row: int) -> tuple[str, str | None, tuple[Field, ...]]:
     """Operator, column and values of the layer in this bucket."""
-    if layer.column is None or layer.values is not None:
-        return layer.operator, layer.column.name if layer.column else None, layer.values or ()
-    if layer.slot is not None:
-        return key_condition(layer.column, value_field(buckets.keys[layer.slot][row]))
-    return layer.operator, layer.column.name, tuple(map(value_field, buckets.floated[layer.column.name][row]))
+    name = layer.column.name if layer.column else None
+    if layer.values is not None or name is None:
+        return layer.operator, name, layer.values or ()
+    if layer.of == "key":
+        key = buckets.plans[buckets.query[row]].query.keys[layer.slot]
+        return key_condition(key, buckets.keys[layer.slot][row])
+    return (
+        in_condition(name, buckets.floated[name][row])
+        if layer.of == "values"
+        else span_condition(name, buckets.spans[name][row])
+    )
 
 
 def _said(field: Field) -> Any:

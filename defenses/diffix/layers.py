@@ -6,18 +6,22 @@ word, a dynamic layer's on the word and the XOR of the bucket's hashed uids. All
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from defenses.diffix.conditions import Range, conditions_of
+from defenses.diffix.conditions import Range, Stated, conditions_of
+from defenses.diffix.like import text_of, wildcards
+from defenses.diffix.terms import Piece, bounds, piece, stands_for_ranges
 from defenses.keyed import key_words, value_field
 from harness.seeds import Field, Words, digest, gaussian, mix, seed64
 from harness.sql import Buckets, Query
-from harness.sql.query import Compare, In, IsNull, Not, Ref
+from harness.sql.query import Call, Compare, In, IsNull, Like, Not, Operand, Ref, Scalar, refs_of
 
 EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
     "=",
@@ -29,45 +33,124 @@ EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
     "not-null",
     "none",
 )
+SAME, DIFFERENT, LIKE, TEXT = "= column", "<> column", "like", "text"
+NOT = ":<>"
+LOWER = ":lower"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which layers there are: the switches of `diffix` that bear on them."""
+
+    static: bool = True
+    dynamic: bool = True
+    floats: bool = True
+    wildcards: bool = True
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer's seed components, salt left out. `values` is None where they come from the bucket: the key of
-    `slot`, or the floated values of `column`."""
+    """One layer's seed components, salt left out. `values` is None where they come `of` the bucket: of the key of
+    `slot`, or of what is floated of `column`, its values or its span."""
 
     dynamic: bool
     operator: str
     column: Ref | None = None
     values: tuple[Field, ...] | None = ()
-    slot: int | None = None
+    of: Literal["", "key", "values", "span"] = ""
+    slot: int = -1
 
 
 @lru_cache(maxsize=10_000)
-def layers_of(query: Query) -> tuple[Layer, ...]:
-    """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.7, §6.9, §6.10)."""
+def layers_of(query: Query, rules: Rules = Rules()) -> tuple[Layer, ...]:
+    """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.15)."""
     layers: list[Layer] = []
     for condition in conditions_of(query):
-        match condition:
-            case Range(column, low, high):
-                layers += _pair(RANGE, column, (value_field(low), value_field(high)))
-            case IsNull(Ref() as column):
-                layers += _pair(NULL, column, ())
-            case Not(IsNull(Ref() as column)):
-                layers += _pair(KNOWN, column, ())
-            case Compare(Ref() as column, "=", value):
-                layers += _pair(EQUAL, column, equality(value_field(value)))
-            case Compare(Ref() as column, "<>", value):
-                layers += _pair(UNEQUAL, column, (value_field(value),))
-            case In(Ref() as column, values, negated=True):
-                for value in values:
-                    layers += _pair(UNEQUAL, column, (value_field(value),))
-            case In(Ref() as column, values):
-                layers.append(Layer(False, IN, column, None))
-                layers += [Layer(True, ELEMENT, column, (value_field(value),)) for value in values]
+        layers += _of_condition(condition, rules)
     for slot, key in enumerate(query.keys):
-        layers += [Layer(dynamic, EQUAL, key, None, slot) for dynamic in (False, True)]
+        layers += _of_key(key, slot, rules)
     return tuple(dict.fromkeys(layers)) or (Layer(True, NONE),)
+
+
+def _of_condition(condition: Stated, rules: Rules) -> list[Layer]:
+    match condition:
+        case Range(column, low, high, negated):
+            return _pair(RANGE, column, (value_field(low), value_field(high), *([NOT] if negated else [])))
+        case IsNull(on) if (found := piece(on)) is not None:
+            return _pair(NULL, found.column, ())
+        case Not(IsNull(on)) if (found := piece(on)) is not None:
+            return _pair(KNOWN, found.column, ())
+        case Like():
+            return _of_like(condition, (), rules)
+        case Not(Like() as like):
+            return _of_like(like, (":not",), rules)
+        case Compare(Ref() as column, "=" | "<>" as op, Ref() as other):
+            names = sorted((column.name, other.name))
+            return _pair(SAME if op == "=" else DIFFERENT, None, tuple(names))
+        case Compare(on, "=", value):
+            return _of_equality(on, value, rules)
+        case Compare(on, "<>", value) if (found := piece(on)) is not None:
+            return _of_inequality(found, [value])
+        case In(on, values, negated=True) if (found := piece(on)) is not None:
+            return _of_inequality(found, values)
+        case In(on, values) if (found := piece(on)) is not None:
+            elements = [Layer(True, ELEMENT, found.column, (value_field(value),)) for value in values]
+            return [Layer(False, IN, found.column, None, "values"), *elements, *_of_functions(found)]
+    return []
+
+
+def _of_equality(on: Operand, value: Scalar | Operand, rules: Rules) -> list[Layer]:
+    found = None if isinstance(value, Ref | Call) else piece(on)
+    if found is not None and not found.cased:
+        assert not isinstance(value, Operand)
+        return [*_pair(EQUAL, found.column, equality(value_field(value))), *_of_functions(found)]
+    if not rules.floats:
+        told = value.name if isinstance(value, Ref | Call) else value_field(value)  # type: ignore[arg-type]
+        return _pair(TEXT, None, (on.name, told))  # type: ignore[union-attr]
+    return [*_spans((on, value)), *([] if found is None else _of_functions(found))]
+
+
+def _spans(terms: tuple[Any, ...]) -> list[Layer]:
+    """A pair a column, seeded by what is floated of it (§6.4, §6.5)."""
+    columns = dict.fromkeys(ref for term in terms if isinstance(term, Ref | Call) for ref in refs_of(term))
+    return [Layer(dynamic, EQUAL, column, None, "span") for column in columns for dynamic in (False, True)]
+
+
+def _of_inequality(found: Piece, values: Any) -> list[Layer]:
+    layers = _of_functions(found, NOT)
+    for value in values:
+        layers += _pair(UNEQUAL, found.column, (value_field(value),))
+        if found.cased:
+            layers.append(Layer(False, UNEQUAL, found.column, (str(value).lower(), NOT, LOWER)))
+    return layers
+
+
+def _of_functions(found: Piece, *negated: str) -> list[Layer]:
+    """A dynamic layer for each function that removes characters (§6.13)."""
+    return [Layer(True, "function", found.column, (*components, *negated)) for components in found.functions]
+
+
+def _of_like(like: Like, negated: tuple[str, ...], rules: Rules) -> list[Layer]:
+    """A pair a wildcard (§6.11, §6.12)."""
+    if (found := piece(like.on)) is None:
+        return []
+    if (text := text_of(like)) is not None:  # ILIKE without a wildcard
+        cased = Piece(found.column, found.functions, True)
+        return _of_inequality(cased, [text]) if negated else [*_spans((found.column,)), *_of_functions(found)]
+    layers = _of_functions(found, *([NOT] if negated else []))
+    for wildcard in wildcards(like) if rules.wildcards else ():
+        layers += _pair(LIKE, found.column, (*wildcard, *negated))
+    return layers
+
+
+def _of_key(key: Ref | Call, slot: int, rules: Rules) -> list[Layer]:
+    """A selected expression is a positive condition on each of its columns (§6.3, §6.16)."""
+    found = piece(key)
+    if (found is None or found.cased) and not stands_for_ranges(key) and rules.floats:
+        return [*_spans((key,)), *([] if found is None else _of_functions(found))]
+    column = refs_of(key)[0]
+    layers = [Layer(dynamic, EQUAL, column, None, "key", slot) for dynamic in (False, True)]
+    return [*layers, *([] if found is None else _of_functions(found))]
 
 
 def equality(value: Field) -> tuple[Field, ...]:
@@ -75,12 +158,28 @@ def equality(value: Field) -> tuple[Field, ...]:
     return (value, value, 1)
 
 
-def key_condition(column: Ref, value: Field) -> tuple[str, str, tuple[Field, ...]]:
-    """Operator, column and values of the condition that a bucket's key stands for: an equality, or IS NULL (§6.3)."""
-    return (NULL, column.name, ()) if value is None else (EQUAL, column.name, equality(value))
+def key_condition(key: Ref | Call, value: Any) -> tuple[str, str, tuple[Field, ...]]:
+    """Operator, column and values of the condition that a bucket's key stands for (§6.3): IS NULL, a range or an
+    equality."""
+    found = piece(key)
+    name = refs_of(key)[0].name
+    if value is None:
+        return NULL, name, ()
+    if (interval := bounds(key, value)) is not None:
+        return RANGE, name, (value_field(interval[1]), value_field(interval[2]))
+    if found is None or found.cased:  # only without floating, or where no range is this value's
+        return EQUAL, key.name, equality(value_field(value))
+    return EQUAL, name, equality(value_field(value))
 
 
-def _pair(operator: str, column: Ref, values: tuple[Field, ...]) -> list[Layer]:
+def span_condition(name: str, span: tuple[Any, ...]) -> tuple[str, str, tuple[Field, ...]]:
+    """The same for what is floated of a column: smallest, largest and number of its values."""
+    if not span:
+        return NULL, name, ()
+    return EQUAL, name, (value_field(span[0]), value_field(span[1]), span[2])
+
+
+def _pair(operator: str, column: Ref | None, values: tuple[Field, ...]) -> list[Layer]:
     return [Layer(dynamic, operator, column, values) for dynamic in (False, True)]
 
 
@@ -99,15 +198,15 @@ class Seeds:
     dynamic: NDArray[np.bool_]
 
 
-def seeds_of(buckets: Buckets, *, static: bool = True, dynamic: bool = True) -> Seeds:
-    """The layers of every bucket, equal ones of a bucket once; `static` and `dynamic` switch the two sorts."""
-    pieces = [_constant(buckets), *_by_key(buckets), *_by_floated(buckets)]
+def seeds_of(buckets: Buckets, rules: Rules = Rules()) -> Seeds:
+    """The layers of every bucket, equal ones of a bucket once."""
+    pieces = [_constant(buckets, rules), *_by_key(buckets, rules), *_by_floated(buckets, rules)]
     bucket = np.concatenate([piece.bucket for piece in pieces])
     word = np.concatenate([piece.word for piece in pieces])
     is_dynamic = np.concatenate([piece.dynamic for piece in pieces])
     order = np.lexsort((word, is_dynamic, bucket))
     bucket, word, is_dynamic = bucket[order], word[order], is_dynamic[order]
-    wanted = np.where(is_dynamic, dynamic, static)
+    wanted = np.where(is_dynamic, rules.dynamic, rules.static)
     wanted[1:] &= (bucket[1:] != bucket[:-1]) | (word[1:] != word[:-1]) | (is_dynamic[1:] != is_dynamic[:-1])
     return Seeds(bucket[wanted], word[wanted], is_dynamic[wanted])
 
@@ -138,13 +237,13 @@ class Noise:
         return samples
 
 
-def _constant(buckets: Buckets) -> Seeds:
+def _constant(buckets: Buckets, rules: Rules) -> Seeds:
     """Layers that the SQL alone determines: computed per query, spread over its buckets."""
     known: dict[Query, tuple[list[int], list[bool]]] = {}
     for plan in buckets.plans:
         query = plan.query
         if query not in known:
-            fixed = [layer for layer in layers_of(query) if layer.values is not None]
+            fixed = [layer for layer in layers_of(query, rules) if layer.values is not None]
             words = [
                 layer_word(buckets.salt, query.table, f.operator, f.column.name if f.column else None, f.values or ())
                 for f in fixed
@@ -162,43 +261,64 @@ def _constant(buckets: Buckets) -> Seeds:
     return Seeds(bucket, words[take], dynamic[take])
 
 
-def _by_key(buckets: Buckets) -> list[Seeds]:
-    """The static and dynamic layer of each GROUP BY column, seeded as the equality with the bucket's value."""
+def _by_key(buckets: Buckets, rules: Rules) -> list[Seeds]:
+    """The static and dynamic layer of each GROUP BY column, seeded as the condition that the bucket's value meets."""
     table = buckets.plans[0].query.table if buckets.plans else ""
+    asked = {
+        (plan.query, layer.slot)
+        for plan in buckets.plans
+        for layer in layers_of(plan.query, rules)
+        if layer.of == "key"
+    }
 
-    def word(column: Ref, value: Field) -> int:
-        return layer_word(buckets.salt, table, *key_condition(column, value))
+    def word(key: Ref | Call, value: Any) -> int:
+        return layer_word(buckets.salt, table, *key_condition(key, value))
 
     pieces = []
     for slot in range(len(buckets.keys)):
-        words, has = key_words(buckets, slot, word)
-        rows = np.flatnonzero(has)
-        pieces += [Seeds(rows, words[rows], np.full(len(rows), dynamic)) for dynamic in (False, True)]
+        wanted = np.array([(plan.query, slot) in asked for plan in buckets.plans], dtype=bool)[buckets.query]
+        words, has = key_words(buckets, slot, word, wanted)
+        rows = np.flatnonzero(has & wanted)
+        pieces += _pairs(rows, words[rows])
     return pieces
 
 
-def _by_floated(buckets: Buckets) -> list[Seeds]:
-    """The static layer of each IN, seeded by the values that the bucket really has of the column (§6.9)."""
+def _pairs(rows: NDArray[np.int64], words: Words) -> list[Seeds]:
+    return [Seeds(rows, words, np.full(len(rows), dynamic)) for dynamic in (False, True)]
+
+
+def _by_floated(buckets: Buckets, rules: Rules) -> list[Seeds]:
+    """The static layer of each IN, seeded by the values that the bucket really has of the column (§6.9), and the pair
+    of each unclear equality, seeded by their span (§6.4)."""
     pieces = []
     for name, column in buckets.floated.items():
-        asked = np.array(
-            [
-                any(
-                    layer.operator == IN and layer.column and layer.column.name == name
-                    for layer in layers_of(plan.query)
-                )
-                for plan in buckets.plans
-            ],
-            dtype=bool,
-        )
-        rows = np.flatnonzero(asked[buckets.query]) if len(asked) else np.empty(0, dtype=np.int64)
-        if not len(rows):
-            continue
-        table = buckets.plans[0].query.table
-        codes, distinct = pd.factorize(column[rows])
-        words = np.array(
-            [layer_word(buckets.salt, table, IN, name, tuple(map(value_field, values))) for values in distinct],
-            dtype=np.uint64,
-        )
-        pieces.append(Seeds(rows, words[codes], np.zeros(len(rows), dtype=bool)))
+        rows, words = _floated_words(buckets, rules, "values", name, column, partial(in_condition, name))
+        pieces.append(Seeds(rows, words, np.zeros(len(rows), dtype=bool)))
+    for name, column in buckets.spans.items():
+        rows, words = _floated_words(buckets, rules, "span", name, column, partial(span_condition, name))
+        pieces += _pairs(rows, words)
     return pieces
+
+
+def _floated_words(
+    buckets: Buckets, rules: Rules, of: str, name: str, column: NDArray[Any], said: Callable[..., tuple[Any, ...]]
+) -> tuple[NDArray[np.int64], Words]:
+    """The buckets with a layer of that column, int64 (n,), and its word in each, uint64 (n,)."""
+    asked = np.array([_floats(plan.query, rules, of, name) for plan in buckets.plans], dtype=bool)
+    rows = np.flatnonzero(asked[buckets.query]) if len(asked) else np.empty(0, dtype=np.int64)
+    if not len(rows):
+        return rows, np.empty(0, dtype=np.uint64)
+    table = buckets.plans[0].query.table
+    codes, distinct = pd.factorize(column[rows])
+    words = np.array([layer_word(buckets.salt, table, *said(values)) for values in distinct], dtype=np.uint64)
+    return rows, words[codes]
+
+
+@lru_cache(maxsize=10_000)
+def _floats(query: Query, rules: Rules, of: str, name: str) -> bool:
+    return any(layer.of == of and layer.column and layer.column.name == name for layer in layers_of(query, rules))
+
+
+def in_condition(name: str, values: tuple[Any, ...]) -> tuple[str, str, tuple[Field, ...]]:
+    """The condition that the floated values of an IN stand for."""
+    return IN, name, tuple(map(value_field, values))

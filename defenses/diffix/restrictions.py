@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from defenses.diffix.conditions import Range, Stated, conditions_of
+from defenses.diffix.terms import jumps, piece, stands_for_ranges
 from harness.model import Kind, Refused
-from harness.sql.query import Aggregate, Compare, In, IsNull, Not, Or, Query, Ref, walk
+from harness.sql.query import Aggregate, Between, Call, Compare, In, IsNull, Like, Not, Or, Query, Ref, walk
 
 MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
 
 
-def refusal(query: Query) -> Refused | None:
+def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None) -> Refused | None:
     """The first rule that the query breaks, or None."""
     if not query.aggregates:
         return Refused("diffix-aggregate", "Diffix needs an aggregate here; SELECT count(*) beside the columns.")
@@ -24,9 +25,14 @@ def refusal(query: Query) -> Refused | None:
         return Refused(
             "diffix-layers", f"Diffix answers at most {MOST_VALUES:,} conditions, counting the values of IN."
         )
+    if max_discontinuous is not None and max(jumps(query), default=0) > max_discontinuous:
+        told = "floor, ceil, round, trunc, div, mod, %, bucket and casts to integer"
+        return Refused("diffix-math", f"Diffix answers at most {max_discontinuous} of {told} in one expression.")
     for condition in conditions:
-        if (refused := _condition(condition)) is not None:
+        if (refused := _condition(condition) or (_unclear(condition) if clear_only else None)) is not None:
             return refused
+    if clear_only and any(piece(key) is None and not stands_for_ranges(key) for key in query.keys):
+        return _must_be_clear("a selected expression")
     ranges = Counter(condition.column for condition in conditions if isinstance(condition, Range))
     if several := [column.name for column, number in ranges.items() if number > 1]:
         return Refused("diffix-range", f"Diffix answers one range of a column; there are several of {several[0]}.")
@@ -50,16 +56,44 @@ def _condition(condition: Stated) -> Refused | None:
     if any(isinstance(part, Or) for part in walk(condition)):
         return Refused("diffix-or", "Diffix does not answer OR; IN (…) lists alternatives of one column.")
     match condition:
-        case Compare(op="=" | "<>", value=value) if not isinstance(value, Ref):
+        case Compare(op="="):
             return None
-        case In() | IsNull(Ref()) | Not(IsNull(Ref())):
+        case Compare(Ref(), "<>", Ref()):
             return None
-        case Compare(op="=" | "<>"):
-            return Refused("diffix-columns", "Diffix compares a column with a constant, not with another column.")
+        case Compare(on, "<>", value):
+            clear = piece(on) is not None and not isinstance(value, Ref | Call)
+            return None if clear else _must_be_clear("<>")
+        case In(on):
+            return None if piece(on) is not None else _must_be_clear("IN")
+        case IsNull(on) | Not(IsNull(on)):
+            return None if piece(on) is not None else _must_be_clear("IS NULL")
+        case Like(on) | Not(Like(on)):
+            return None if piece(on) is not None else _must_be_clear("LIKE")
+        case Between(Call()) | Not(Between(Call())) | Compare(Call()):
+            return _must_be_clear("a range")
         case Compare(on, op):
             name = on.name if isinstance(on, Ref) else "x"
             return Refused(
                 "diffix-inequality",
                 f"Diffix does not answer {op} alone; give both ends of a range: {name} >= a AND {name} < b.",
             )
-    return Refused("diffix-condition", "Diffix joins by AND the forms =, <>, [NOT] IN, BETWEEN and IS [NOT] NULL.")
+    return Refused(
+        "diffix-condition",
+        "Diffix joins by AND the forms =, <>, [NOT] IN, [NOT] LIKE, [NOT] BETWEEN and IS [NOT] NULL.",
+    )
+
+
+def _unclear(condition: Stated) -> Refused | None:
+    """Under `clear_only` positive equalities have to be clear, too."""
+    if not isinstance(condition, Compare):
+        return None
+    clear = piece(condition.on) is not None and not isinstance(condition.value, Ref | Call)
+    return None if clear else _must_be_clear("=")
+
+
+def _must_be_clear(what: str) -> Refused:
+    return Refused(
+        "diffix-unclear",
+        f"Diffix must see from the query what {what} is about: here a column, or left, right, substring, trim, lower "
+        "or upper of one, beside plain constants.",
+    )

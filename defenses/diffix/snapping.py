@@ -160,3 +160,14 @@ def _first(year: int, month: int = 0) -> datetime:
         return datetime(year, month + 1, 1)
     except ValueError:
         raise OverflowError(year) from None
+
+
+BLOCKS_OF: dict[str, Block] = {
+    "year": partial(_years, 1),
+    "quarter": partial(_months, 3),
+    "month": partial(_months, 1),
+    "day": partial(_clock, timedelta(days=1), timedelta(days=1)),
+    "hour": partial(_clock, timedelta(hours=1), timedelta(days=1)),
+    "minute": partial(_clock, timedelta(minutes=1), timedelta(hours=1)),
+    "second": partial(_clock, timedelta(seconds=1), timedelta(minutes=1)),
+}

@@ -15,7 +15,8 @@ from harness.errors import QueryRefused
 from harness.model import Kind, Schema
 from harness.sql.conditions import condition
 from harness.sql.parse import bare, only
-from harness.sql.query import Aggregate, Function, Operand, Order, Output, Query, Ref, Slot
+from harness.sql.query import Aggregate, Call, Const, Function, Operand, Order, Output, Query, Ref, Slot, refs_of
+from harness.sql.terms import term
 
 MAX_OUTPUTS = 64
 
@@ -36,6 +37,8 @@ _FUNCTIONS: dict[type[exp.Expr], Function] = {
     exp.Max: "max",
 }
 
+Item = Ref | Call | Aggregate
+
 
 def analyse(tree: exp.Expr, schema: Schema) -> Query:
     """The Query that `tree` means on the table of `schema`. Raises QueryRefused with the rule that it breaks."""
@@ -53,9 +56,9 @@ class _Analysis:
     tree: exp.Select
     schema: Schema
     alias: str = ""
-    keys: list[Ref] = field(default_factory=list)
+    keys: list[Ref | Call] = field(default_factory=list)
     aggregates: list[Aggregate] = field(default_factory=list)
-    outputs: list[tuple[str, Ref | Aggregate]] = field(default_factory=list)
+    outputs: list[tuple[str, Item]] = field(default_factory=list)
     aliases: set[str] = field(default_factory=set)
 
     def query(self) -> Query:
@@ -107,7 +110,7 @@ class _Analysis:
                 name, inner = node.alias, node.this
                 self.aliases.add(name.lower())
             item = self.item(inner)
-            self.outputs.append((name or (item.name if isinstance(item, Ref) else item.function), item))
+            self.outputs.append((name or (item.function if isinstance(item, Aggregate) else item.name), item))
 
     def read_keys(self) -> None:
         group = self.tree.args.get("group")
@@ -119,10 +122,10 @@ class _Analysis:
             if every is False or bool(every) == bool(nodes):
                 raise QueryRefused("not-supported", "GROUP BY takes columns, or ALL and nothing else.")
             if every:
-                self.keys = list(dict.fromkeys(item for _, item in self.outputs if isinstance(item, Ref)))
+                self.keys = list(dict.fromkeys(item for _, item in self.outputs if not isinstance(item, Aggregate)))
         for node in nodes:
             key = self.named(node) or self.item(node)
-            if not isinstance(key, Ref):
+            if isinstance(key, Aggregate):
                 raise QueryRefused("group-by-aggregate", "GROUP BY takes columns, not aggregates.")
             if key not in self.keys:
                 self.keys.append(key)
@@ -149,7 +152,7 @@ class _Analysis:
             raise QueryRefused(f"{clause}-number", f"{clause.upper()} takes a plain whole number.")
         return min(int(value.this.lstrip("0")[:18] or "0"), 10**15)
 
-    def named(self, node: exp.Expr, alias_first: bool = False) -> Ref | Aggregate | None:
+    def named(self, node: exp.Expr, alias_first: bool = False) -> Item | None:
         """The output that a position or an alias in GROUP BY, HAVING or ORDER BY stands for. Where a column has that
         name too, the column is meant, and only in ORDER BY (`alias_first`) the alias, as in DuckDB."""
         if isinstance(node, exp.Literal) and not node.is_string:
@@ -170,16 +173,17 @@ class _Analysis:
             raise QueryRefused("ambiguous-name", f"Several selected columns are called {node.name[:40]}.")
         return matches.pop() if matches else None
 
-    def item(self, node: exp.Expr) -> Ref | Aggregate:
-        """A column or an aggregate over one."""
-        if isinstance(node, exp.Paren):
-            return self.item(node.this)
-        if isinstance(node, exp.Column):
-            return self.column(node)
-        if (function := _FUNCTIONS.get(type(node))) is None:
+    def item(self, node: exp.Expr) -> Item:
+        """A column, an expression over columns, or an aggregate over one."""
+        node = bare(node)
+        if (function := _FUNCTIONS.get(type(node))) is not None:
+            only(node, "this", "big_int")
+            return self.aggregate(function, node.this)
+        found = term(node, self.column)
+        if found is None or not refs_of(found):
             raise QueryRefused("not-supported", f"This expression is not answered: {_called(node)}.")
-        only(node, "this", "big_int")
-        return self.aggregate(function, node.this)
+        assert not isinstance(found, Const)
+        return found
 
     def aggregate(self, function: Function, inner: exp.Expr | None) -> Aggregate:
         if isinstance(inner, exp.Star) and function == "count":
@@ -191,10 +195,9 @@ class _Analysis:
             if len(inner.expressions) != 1:
                 raise QueryRefused("not-supported", f"{function}(DISTINCT …) takes one column.")
             inner = inner.expressions[0]
-        inner = bare(inner) if inner else inner
-        if not isinstance(inner, exp.Column):
-            raise QueryRefused("not-supported", f"{function} takes one plain column.")
-        column = self.column(inner)
+        column = term(inner, self.column) if inner else None
+        if column is None or isinstance(column, Const) or not refs_of(column):
+            raise QueryRefused("not-supported", f"{function} takes one column or expression over columns.")
         numbers = column.kind.is_number or (function in ("min", "max") and column.kind.is_time)
         if function != "count" and not numbers:
             raise QueryRefused(
@@ -216,9 +219,9 @@ class _Analysis:
             raise QueryRefused("unknown-column", f"There is no column {node.name[:40]}; the columns are {listed}.")
         return Ref(found.name, found.kind)
 
-    def slot(self, item: Ref | Aggregate) -> int:
+    def slot(self, item: Item) -> int:
         """The position of a key or aggregate in the answer; an aggregate that is new is added."""
-        if isinstance(item, Ref):
+        if not isinstance(item, Aggregate):
             if item not in self.keys:
                 raise QueryRefused("not-grouped", f"{item.name} must stand in GROUP BY or inside an aggregate.")
             return self.keys.index(item)
@@ -226,13 +229,11 @@ class _Analysis:
             self.aggregates.append(item)
         return len(self.keys) + self.aggregates.index(item)
 
-    def row_operand(self, node: exp.Expr) -> Operand | None:
-        """What a condition of WHERE can be about: a column."""
-        if isinstance(node, exp.Column):
-            return self.column(node)
+    def row_operand(self, node: exp.Expr) -> Operand | Const | None:
+        """What a condition of WHERE can be about: a column, or an expression over columns."""
         if isinstance(node, exp.AggFunc):
             raise QueryRefused("aggregate-in-where", "Aggregates stand in HAVING, not in WHERE.")
-        return None
+        return term(node, self.column)
 
     def answer_operand(self, node: exp.Expr) -> Operand | None:
         """What a condition of HAVING can be about: a column of the answer."""

@@ -7,48 +7,28 @@ A plan with `stored_below` becomes the union of two such statements, of the tabl
 
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
 and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
+f0 are the floated values of the first such column; l0, h0 and n0s the span of the first such column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, datetime
 
 from sqlglot import exp
 
 from harness.model import Kind
 from harness.seeds import digest
+from harness.sql.expressions import condition_tree, term_tree
 from harness.sql.plan import HIGH, LOW, ROWS, Plan
 from harness.sql.query import (
     Aggregate,
-    And,
-    Between,
-    Compare,
-    Condition,
-    In,
-    IsNull,
-    Like,
-    Not,
-    Operand,
-    Or,
     Query,
     Ref,
-    Scalar,
 )
 
 ROW_NUMBER = "#row"
 UID_HASH = "#uid_hash"
 STORED = "#stored"
-
-_COMPARE: dict[str, type[exp.Expr]] = {
-    "=": exp.EQ,
-    "<>": exp.NEQ,
-    "<": exp.LT,
-    "<=": exp.LTE,
-    ">": exp.GT,
-    ">=": exp.GTE,
-}
 
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
@@ -69,14 +49,14 @@ def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
 
 def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     query, users = plan.query, exp.column(uid, quoted=True)
-    columns = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
+    columns = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
     if plan.users:
         columns.append(_as(_count() if unique_uid else _count(users, distinct=True), "users"))
     if plan.uid_xor:
         columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
         columns += [
-            _as(_over(_xor(UID_HASH, distinct=not unique_uid), _known(_column(a.on))), f"x{i}")
+            _as(_over(_xor(UID_HASH, distinct=not unique_uid), _known(term_tree(a.on))), f"x{i}")
             for i, a in enumerate(query.aggregates)
             if a.on is not None and a.on.name != uid
         ]
@@ -84,7 +64,10 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Selec
         columns.append(_as(_call("list", _ascending(_quoted(UID_HASH), distinct=not unique_uid)), "uid_set"))
     if plan.cells:
         columns.append(_as(_count(_cell(plan.cells), distinct=True), "cells"))
-    columns += [_as(_distinct_values(_column(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
+    columns += [_as(_distinct_values(term_tree(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
+    for i, ref in enumerate(plan.spans):
+        smallest, largest = (_call(end, term_tree(ref)) for end in ("min", "max"))
+        columns += _span(i, smallest, largest, _count(term_tree(ref), distinct=True))
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
@@ -135,7 +118,7 @@ def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
 def _keys_and(plan: Plan, columns: list[exp.Expr], salt: bytes) -> exp.Select:
     """One row a bucket: its keys and these columns, in no order."""
     query = plan.query
-    keys = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
+    keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     select = exp.select(*keys, *columns).from_(exp.table_(query.table, quoted=True))
     select = _of_rows(select, plan, salt)
     return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
@@ -154,12 +137,12 @@ def _same_keys(one: str, other: str, query: Query) -> exp.Expr:
 
 def query_text(query: Query) -> str:
     """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
-    slots = [_column(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
+    slots = [term_tree(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
     columns = [slots[output.slot] for output in query.outputs]
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
     if query.where is not None:
-        select = select.where(_condition(query.where), copy=False)
-    return select.group_by(*(_column(key) for key in query.keys), copy=False).sql(dialect="duckdb")
+        select = select.where(condition_tree(query.where), copy=False)
+    return select.group_by(*(term_tree(key) for key in query.keys), copy=False).sql(dialect="duckdb")
 
 
 def domain_text(table: str, column: str) -> str:
@@ -171,7 +154,7 @@ def domain_text(table: str, column: str) -> str:
 def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
     """With the rows that meet the query's conditions and belong to the plan's sample."""
     if plan.query.where is not None:
-        select = select.where(_condition(plan.query.where), copy=False)
+        select = select.where(condition_tree(plan.query.where), copy=False)
     if plan.sample is not None:
         key = exp.Literal.string(digest("sample", plan.sample.key, key=salt, size=16).hex())
         drawn = _call("md5_number_lower", _call("concat", key, _quoted(ROW_NUMBER)))
@@ -188,7 +171,7 @@ def formula_text(query: Query) -> str:
 def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
-    inner = [_as(_column(key), f"k{i}") for i, key in enumerate(query.keys)]
+    inner = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     inner += [_as(exp.column(uid, quoted=True), "u"), _as(_call("any_value", _quoted(UID_HASH)), "h")]
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
@@ -203,9 +186,14 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
             outer.append(_as(_over(_xor("h", distinct=False), known), f"x{i}"))
     outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     for i, ref in enumerate(plan.floated):
-        inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
+        inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         merged = _call("flatten", _call("list", _quoted(f"f{i}")))
         outer.append(_as(_call("list_sort", _call("list_distinct", merged)), f"f{i}"))
+    for i, ref in enumerate(plan.spans):
+        listed = _over(_call("list", exp.Distinct(expressions=[term_tree(ref)])), _known(term_tree(ref)))
+        inner += _span(i, _call("min", term_tree(ref)), _call("max", term_tree(ref)), listed)
+        number = _call("len", _call("list_distinct", _call("flatten", _call("list", _quoted(f"n{i}s")))))
+        outer += _span(i, _call("min", _quoted(f"l{i}")), _call("max", _quoted(f"h{i}")), number)
     if plan.uid_set:
         outer.append(_as(_call("list", _ascending(_quoted("h"))), "uid_set"))
     if plan.cells:
@@ -299,7 +287,7 @@ def _aggregate(aggregate: Aggregate) -> exp.Expr:
     if aggregate.on is None:
         return _count()
     if aggregate.function == "count":
-        return _count(_column(aggregate.on), aggregate.distinct)
+        return _count(term_tree(aggregate.on), aggregate.distinct)
     column = _measured(aggregate)
     inner = exp.Distinct(expressions=[column]) if aggregate.distinct else column
     return _call(aggregate.function, inner)
@@ -308,7 +296,7 @@ def _aggregate(aggregate: Aggregate) -> exp.Expr:
 def _measured(aggregate: Aggregate) -> exp.Expr:
     """The column of an aggregate as a number: dates and times in microseconds since 1970."""
     assert aggregate.on is not None
-    column = _column(aggregate.on)
+    column = term_tree(aggregate.on)
     return _call("epoch_us", exp.cast(column, "TIMESTAMP")) if aggregate.on.kind.is_time else column
 
 
@@ -328,6 +316,10 @@ def _distinct_values(column: exp.Expr) -> exp.Expr:
     return _over(listed, _known(column))
 
 
+def _span(i: int, smallest: exp.Expr, largest: exp.Expr, number: exp.Expr) -> list[exp.Expr]:
+    return [_as(smallest, f"l{i}"), _as(largest, f"h{i}"), _as(number, f"n{i}s")]
+
+
 def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:
     inner = exp.Distinct(expressions=[column]) if distinct else column
     return exp.Order(this=inner, expressions=[exp.Ordered(this=column.copy())])
@@ -335,55 +327,7 @@ def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:
 
 def _cell(refs: tuple[Ref, ...]) -> exp.Expr:
     """The values of these columns as one that is never NULL."""
-    return _call("row", *(_column(ref) for ref in refs))
-
-
-def _condition(condition: Condition) -> exp.Expr:
-    match condition:
-        case And(parts):
-            return exp.and_(*(exp.Paren(this=_condition(p)) for p in parts), copy=False)
-        case Or(parts):
-            return exp.or_(*(exp.Paren(this=_condition(p)) for p in parts), copy=False)
-        case Not(part):
-            return exp.Not(this=exp.Paren(this=_condition(part)))
-        case Compare(on, op, value):
-            right = _operand(value) if isinstance(value, Operand) else _literal(value, on.kind)
-            return _COMPARE[op](this=_operand(on), expression=right)
-        case Between(on, low, high):
-            return exp.Between(this=_operand(on), low=_literal(low, on.kind), high=_literal(high, on.kind))
-        case In(on, values, negated):
-            inside = exp.In(this=_operand(on), expressions=[_literal(v, on.kind) for v in values])
-            return exp.Not(this=inside) if negated else inside
-        case Like(on, pattern, ignore_case, escape):
-            kind: Callable[..., exp.Expr] = exp.ILike if ignore_case else exp.Like
-            like = kind(this=_operand(on), expression=exp.Literal.string(pattern))
-            return like if escape is None else exp.Escape(this=like, expression=exp.Literal.string(escape))
-        case IsNull(on):
-            return exp.Is(this=_operand(on), expression=exp.Null())
-
-
-def _operand(on: Operand) -> exp.Expr:
-    assert isinstance(on, Ref), "conditions on the answer never reach the database"
-    return _column(on)
-
-
-def _literal(value: Scalar, kind: Kind) -> exp.Expr:
-    match value:
-        case bool():
-            return exp.Boolean(this=value)
-        case str():
-            return exp.Literal.string(value)
-        case datetime():
-            return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
-        case date():
-            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
-        case int() if kind is Kind.INTEGER:
-            return exp.cast(exp.Literal.string(str(value)), "BIGINT")
-    return exp.cast(exp.Literal.string(repr(float(value))), "DOUBLE")
-
-
-def _column(ref: Ref) -> exp.Expr:
-    return exp.column(ref.name, quoted=True)
+    return _call("row", *(term_tree(ref) for ref in refs))
 
 
 def _quoted(name: str) -> exp.Expr:

@@ -15,6 +15,7 @@ from harness.sql.query import (
     Between,
     Compare,
     Condition,
+    Const,
     In,
     IsNull,
     Like,
@@ -22,9 +23,11 @@ from harness.sql.query import (
     Operand,
     Operator,
     Or,
+    Ref,
+    Slot,
 )
 
-Resolve = Callable[[exp.Expr], Operand | None]
+Resolve = Callable[[exp.Expr], Operand | Const | None]
 
 MAX_CONDITIONS = 500  # the database takes seconds for thousands
 MAX_IN_VALUES = 10_000
@@ -41,7 +44,7 @@ _FLIPPED: dict[Operator, Operator] = {"=": "=", "<>": "<>", "<": ">", "<=": ">="
 
 
 def condition(node: exp.Expr, resolve: Resolve) -> Condition:
-    """The condition that `node` states; `resolve` turns a node into a column or returns None.
+    """The condition that `node` states; `resolve` turns a node into what a condition can be about or returns None.
 
     Raises QueryRefused with the rule that it breaks.
     """
@@ -71,7 +74,7 @@ def condition(node: exp.Expr, resolve: Resolve) -> Condition:
         case exp.Is(expression=exp.Null()):
             only(node, "this", "expression")
             return IsNull(_operand(node.this, resolve)[0])
-    if (on := resolve(node)) is not None and on.kind is Kind.BOOLEAN:
+    if (on := resolve(node)) is not None and not isinstance(on, Const) and on.kind is Kind.BOOLEAN:
         return Compare(on, "=", True)
     raise QueryRefused("condition", f"This condition is not answered: {node.key.replace('_', ' ')}.")
 
@@ -108,12 +111,12 @@ def _negated(inner: Condition) -> Condition:
 def _comparison(left: exp.Expr, op: Operator, right: exp.Expr, resolve: Resolve) -> Condition:
     left, right = bare(left), bare(right)
     on, other = resolve(left), resolve(right)
-    if on is None and other is not None:
-        left, right, on, other, op = right, left, other, None, _FLIPPED[op]
-    if on is None:
+    if on is None or isinstance(on, Const):
+        left, right, on, other, op = right, left, other, on, _FLIPPED[op]
+    if on is None or isinstance(on, Const):
         raise QueryRefused("condition", "A comparison needs a column on at least one side.")
-    if other is None:
-        return Compare(on, op, coerce(right, on.kind, _name(left)))
+    if other is None or isinstance(other, Const):
+        return Compare(on, op, coerce(right, on.kind, _name(on)))
     if on.kind != other.kind and not (on.kind.is_number and other.kind.is_number):
         raise QueryRefused("type-mismatch", f"Columns of kind {on.kind} and {other.kind} cannot be compared.")
     return Compare(on, op, other)
@@ -155,11 +158,13 @@ def _ends_escaped(pattern: str, mark: str) -> bool:
 
 
 def _operand(node: exp.Expr, resolve: Resolve) -> tuple[Operand, str]:
-    node = bare(node)
-    if (on := resolve(node)) is None:
-        raise QueryRefused("condition", "A condition is about a plain column.")
-    return on, _name(node)
+    on = resolve(bare(node))
+    if on is None or isinstance(on, Const):
+        raise QueryRefused("condition", "A condition is about a column, or an expression over columns.")
+    return on, _name(on)
 
 
-def _name(node: exp.Expr) -> str:
-    return node.name if isinstance(node, exp.Column) else "the aggregate"
+def _name(on: Operand) -> str:
+    if isinstance(on, Slot):
+        return "the aggregate"
+    return on.name if isinstance(on, Ref) else "the expression"

@@ -7,6 +7,7 @@ short texts take exponential time (twenty JOINs, DATE (DATE ( …) or overrun th
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
@@ -17,6 +18,7 @@ from harness.errors import QueryRefused
 MAX_CHARACTERS = 262_144
 MAX_TOKENS = 65_536
 MAX_DEPTH = 32
+MAX_OPERATORS = 64  # each is a level of the tree
 
 
 def _types(names: str) -> set[TokenType]:
@@ -25,13 +27,18 @@ def _types(names: str) -> set[TokenType]:
 
 _TIMES = _types("DATE TIMESTAMP TIMESTAMPNTZ")
 _PREFIX = _types("NOT DASH PLUS")
+_INFIX = _types("DASH PLUS STAR SLASH CARET MOD DCOLON")
 _GRAMMAR = (
-    _types("SELECT DISTINCT ALL ALIAS FROM WHERE GROUP_BY HAVING ORDER_BY ASC DESC LIMIT OFFSET AND OR")
+    _types("SELECT DISTINCT ALL ALIAS FROM WHERE GROUP_BY HAVING ORDER_BY ASC DESC LIMIT OFFSET AND OR FOR")
     | _types("IN BETWEEN LIKE ILIKE ESCAPE IS ISNULL NOTNULL EQ NEQ LT LTE GT GTE")
+    | _INFIX
     | _types("L_PAREN R_PAREN COMMA DOT STAR DCOLON VAR IDENTIFIER STRING NUMBER TRUE FALSE NULL")
     | (_TIMES | _PREFIX)
 )
+_KEYWORD_FUNCTIONS = _types("LEFT RIGHT DIV")
 _BEFORE_NOT = _types("WHERE HAVING AND OR NOT L_PAREN IS")
+_OPERANDS = _types("VAR IDENTIFIER STRING NUMBER R_PAREN TRUE FALSE NULL")
+_WITH_FROM = {"EXTRACT", "TRIM", "SUBSTRING"}
 _AFTER_NOT = _types("IN BETWEEN LIKE ILIKE NULL")
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -112,6 +119,7 @@ def _check_depth(types: list[TokenType]) -> None:
 
 def _check_words(tokens: list[Token]) -> None:
     """Refuse what is not of the grammar. A keyword that other SQL gives a meaning and ours does not is a name."""
+    _name_functions(tokens)
     kinds = [TokenType.SEMICOLON, *(token.token_type for token in tokens), TokenType.SEMICOLON]
     for before, kind, after, token in zip(kinds, kinds[1:], kinds[2:], tokens, strict=False):
         if kind is TokenType.NOT:
@@ -127,10 +135,35 @@ def _check_words(tokens: list[Token]) -> None:
             token.token_type = TokenType.VAR
         if token.token_type is TokenType.VAR and token.text.upper() in _BARE_FUNCTIONS:
             raise _not_supported(token.text.lower())
+    operators = sum(kind in _INFIX and before in _OPERANDS for before, kind in pairwise(kinds))
+    if operators > MAX_OPERATORS:
+        raise QueryRefused("too-many-operators", f"A query can have at most {MAX_OPERATORS} arithmetic operators.")
     if kinds.count(TokenType.SELECT) > 1:
         raise QueryRefused("sub-query", "Only one plain SELECT is answered: no query inside or beside it.")
-    if kinds.count(TokenType.FROM) > 1:
+    if kinds.count(TokenType.FROM) - _inner_froms(tokens) > 1:
         raise _not_supported("a second FROM")
+
+
+def _name_functions(tokens: list[Token]) -> None:
+    """LEFT, RIGHT and DIV are keywords elsewhere in SQL; before a parenthesis they are functions here."""
+    for token, after in pairwise(tokens):
+        if token.token_type in _KEYWORD_FUNCTIONS and after.token_type is TokenType.L_PAREN:
+            token.token_type = TokenType.VAR
+
+
+def _inner_froms(tokens: list[Token]) -> int:
+    """How many FROM belong to extract(… from …), trim(… from …) or substring(… from …), not inside another bracket."""
+    stack: list[bool] = []
+    found, before = 0, ""
+    for token in tokens:
+        if token.token_type is TokenType.L_PAREN:
+            stack.append(before in _WITH_FROM)
+        elif token.token_type is TokenType.R_PAREN and stack:
+            stack.pop()
+        elif token.token_type is TokenType.FROM and stack and stack[-1]:
+            found, stack[-1] = found + 1, False
+        before = token.text.upper()
+    return found
 
 
 def _word(token: Token) -> str:

@@ -34,10 +34,11 @@ class Sample:
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
     and that of the users with a value in each aggregate's column, `uid_set` these hashes themselves, `floated` the
-    distinct values of these columns (sorted tuples, without NULL), `cells` the number of different combinations of
-    values of these columns (NULL is a value), `top` the so many most extreme contributions of single users to each
-    aggregate (see `Contributions`; 0: not asked), `first` the so many first records behind each sum and avg (see
-    `FirstRecords`). Buckets of less than `fewest` users do not come back at all.
+    distinct values of these columns (sorted tuples, without NULL), `spans` smallest, largest and number of distinct
+    values of these, `cells` the number of different combinations of values of these columns (NULL is a value), `top`
+    the so many most extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked),
+    `first` the so many first records behind each sum and avg (see `FirstRecords`). Buckets of less than `fewest` users
+    do not come back at all.
 
     A bucket of fewer than `stored_below` records is answered from the version of the table that the defense stored
     beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is.
@@ -49,6 +50,7 @@ class Plan:
     users: bool = False
     uid_xor: bool = False
     floated: tuple[Ref, ...] = ()
+    spans: tuple[Ref, ...] = ()
     top: int = 0
     fewest: int = 0
     first: int = 0
@@ -66,6 +68,7 @@ class Plan:
             users=self.users or other.users,
             uid_xor=self.uid_xor or other.uid_xor,
             floated=tuple(dict.fromkeys(self.floated + other.floated)),
+            spans=tuple(dict.fromkeys(self.spans + other.spans)),
             top=max(self.top, other.top),
             fewest=max(self.fewest, other.fewest),
             first=max(self.first, other.first),
@@ -128,7 +131,8 @@ class Buckets:
     - `users`: int64 (N,), `uid_xor`: uint64 (N,), zero where the plan did not ask; `slot_xor`: uint64 (N, A), the XOR
       of the users whose value in the aggregate's column is not NULL, for count(*) of all
     - `uid_sets`: object (N,) of ascending uint64 arrays, `cells`: int64 (N,), empty and zero where the plan did not ask
-    - `floated`: by column name, object (N,) of tuples; `contributions`, `first`: None where no plan asked
+    - `floated`, `spans`: by column name, object (N,) of tuples, () without a value
+    - `contributions`, `first`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
     - `domains`: by column name, the number of different values in the table, NULL among them
@@ -149,6 +153,7 @@ class Buckets:
     one_row_per_user: bool
     salt: bytes = field(repr=False)
     floated: dict[str, Array] = field(default_factory=dict)
+    spans: dict[str, Array] = field(default_factory=dict)
     contributions: Contributions | None = None
     first: FirstRecords | None = None
     uid_sets: Array = field(default_factory=lambda: np.empty(0, dtype=object))
@@ -174,6 +179,7 @@ class Buckets:
             uid_sets=self.uid_sets[mask] if len(self.uid_sets) else self.uid_sets,
             cells=self.cells[mask] if len(self.cells) else self.cells,
             floated={name: column[mask] for name, column in self.floated.items()},
+            spans={name: column[mask] for name, column in self.spans.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
             first=None if self.first is None else self.first.keep(mask),
         )

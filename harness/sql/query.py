@@ -40,7 +40,41 @@ class Slot:
     kind: Kind
 
 
-Operand = Ref | Slot
+@dataclass(frozen=True)
+class Const:
+    """A constant inside a term."""
+
+    value: Scalar
+    kind: Kind
+
+    @property
+    def name(self) -> str:
+        return f"'{self.value}'" if isinstance(self.value, str | date) else str(self.value)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function of `harness.sql.functions`, an operator or a cast, over terms."""
+
+    function: str
+    args: tuple[Term, ...]
+    kind: Kind
+
+    @property
+    def name(self) -> str:
+        """The term in words, for people."""
+        shown = [arg.name for arg in self.args]
+        if self.function in OPERATORS:
+            return f"({shown[0]} {self.function} {shown[1]})"
+        if self.function.startswith("cast to "):
+            return f"cast({shown[0]} AS {self.function.removeprefix('cast to ')})"
+        return f"{self.function}({', '.join(shown)})"
+
+
+OPERATORS = ("+", "-", "*", "/", "^", "%")
+
+Term = Ref | Call | Const
+Operand = Ref | Slot | Call
 
 
 @dataclass(frozen=True)
@@ -102,7 +136,7 @@ class Aggregate:
     """`function([DISTINCT] on)`; `on` is None for count(*)."""
 
     function: Function
-    on: Ref | None = None
+    on: Ref | Call | None = None
     distinct: bool = False
 
     @property
@@ -134,7 +168,7 @@ class Query:
     table: str
     uid: str
     outputs: tuple[Output, ...]
-    keys: tuple[Ref, ...] = ()
+    keys: tuple[Ref | Call, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
     where: Condition | None = None
     having: Condition | None = None
@@ -165,9 +199,8 @@ class Query:
     @property
     def attributes(self) -> tuple[Ref, ...]:
         """The columns that decide which rows are in which bucket: of GROUP BY, then of WHERE, each once."""
-        leaves = () if self.where is None else walk(self.where)
-        found = [getattr(leaf, side, None) for leaf in leaves for side in ("on", "value")]
-        return tuple(dict.fromkeys([*self.keys, *(ref for ref in found if isinstance(ref, Ref))]))
+        inside = () if self.where is None else columns_of(self.where)
+        return tuple(dict.fromkeys([*(ref for key in self.keys for ref in refs_of(key)), *inside]))
 
 
 def walk(condition: Condition) -> Iterator[Condition]:
@@ -178,3 +211,16 @@ def walk(condition: Condition) -> Iterator[Condition]:
     elif isinstance(condition, And | Or):
         for part in condition.parts:
             yield from walk(part)
+
+
+def refs_of(term: Term) -> tuple[Ref, ...]:
+    """The columns of a term, each once."""
+    if isinstance(term, Call):
+        return tuple(dict.fromkeys(ref for arg in term.args for ref in refs_of(arg)))
+    return (term,) if isinstance(term, Ref) else ()
+
+
+def columns_of(condition: Condition) -> tuple[Ref, ...]:
+    """The columns of a condition on rows, each once."""
+    operands = [getattr(leaf, side, None) for leaf in walk(condition) for side in ("on", "value")]
+    return tuple(dict.fromkeys(ref for term in operands if isinstance(term, Ref | Call) for ref in refs_of(term)))

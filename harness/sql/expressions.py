@@ -1,0 +1,113 @@
+"""Conditions and terms to DuckDB's syntax tree: identifiers quoted, literals typed, data errors NULL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+
+from sqlglot import exp
+
+from harness.model import Kind
+from harness.sql.functions import FUNCTIONS
+from harness.sql.query import (
+    And,
+    Between,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    In,
+    IsNull,
+    Like,
+    Not,
+    Operand,
+    Or,
+    Ref,
+    Scalar,
+    Slot,
+    Term,
+)
+
+_COMPARE: dict[str, type[exp.Expr]] = {
+    "=": exp.EQ,
+    "<>": exp.NEQ,
+    "<": exp.LT,
+    "<=": exp.LTE,
+    ">": exp.GT,
+    ">=": exp.GTE,
+}
+
+
+def condition_tree(condition: Condition) -> exp.Expr:
+    match condition:
+        case And(parts):
+            return exp.and_(*(exp.Paren(this=condition_tree(p)) for p in parts), copy=False)
+        case Or(parts):
+            return exp.or_(*(exp.Paren(this=condition_tree(p)) for p in parts), copy=False)
+        case Not(part):
+            return exp.Not(this=exp.Paren(this=condition_tree(part)))
+        case Compare(on, op, value):
+            right = _operand(value) if isinstance(value, Operand) else _literal(value, on.kind)
+            return _COMPARE[op](this=_operand(on), expression=right)
+        case Between(on, low, high):
+            return exp.Between(this=_operand(on), low=_literal(low, on.kind), high=_literal(high, on.kind))
+        case In(on, values, negated):
+            inside = exp.In(this=_operand(on), expressions=[_literal(v, on.kind) for v in values])
+            return exp.Not(this=inside) if negated else inside
+        case Like(on, pattern, ignore_case, escape):
+            kind: Callable[..., exp.Expr] = exp.ILike if ignore_case else exp.Like
+            like = kind(this=_operand(on), expression=exp.Literal.string(pattern))
+            return like if escape is None else exp.Escape(this=like, expression=exp.Literal.string(escape))
+        case IsNull(on):
+            return exp.Is(this=_operand(on), expression=exp.Null())
+
+
+def _operand(on: Operand) -> exp.Expr:
+    assert not isinstance(on, Slot), "conditions on the answer never reach the database"
+    return term_tree(on)
+
+
+def _literal(value: Scalar, kind: Kind) -> exp.Expr:
+    match value:
+        case bool():
+            return exp.Boolean(this=value)
+        case str():
+            return exp.Literal.string(value)
+        case datetime():
+            return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+        case date():
+            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+        case int() if kind is Kind.INTEGER:
+            return exp.cast(exp.Literal.string(str(value)), "BIGINT")
+    return exp.cast(exp.Literal.string(repr(float(value))), "DOUBLE")
+
+
+def term_tree(term: Term) -> exp.Expr:
+    """A column, or an expression whose errors, infinities and NaN are NULL."""
+    if isinstance(term, Ref):
+        return exp.column(term.name, quoted=True)
+    value = _computed(term)
+    calls = list(_calls(term))
+    if any(FUNCTIONS[call.function].fails for call in calls):
+        value = exp.Anonymous(this="try", expressions=[value])
+    if term.kind is Kind.REAL and any(call.kind is Kind.REAL for call in calls):
+        value = exp.Case(ifs=[exp.If(this=exp.Anonymous(this="isfinite", expressions=[value]), true=value.copy())])
+    return value
+
+
+def _computed(term: Term) -> exp.Expr:
+    match term:
+        case Ref():
+            return exp.column(term.name, quoted=True)
+        case Const(value, kind):
+            return _literal(value, kind)
+        case Call(function, args, kind):
+            tree = FUNCTIONS[function].sql(*(_computed(arg) for arg in args))
+            return exp.cast(tree, "DATE") if function == "date_trunc" and kind is Kind.DATE else tree
+
+
+def _calls(term: Term) -> Iterator[Call]:
+    if isinstance(term, Call):
+        yield term
+        for arg in term.args:
+            yield from _calls(arg)

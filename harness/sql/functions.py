@@ -1,0 +1,160 @@
+"""The functions, operators and casts of the query interface: what they take, what they give, how DuckDB computes them.
+
+A function with a `cut` maps many numbers to one, with a jump between: floor and its like. What can fail on some values
+is computed under TRY, so that a data error is NULL and nothing else; infinities and NaN are NULL as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from harness.model import Kind
+
+Build = Callable[..., exp.Expr]
+Kinds = frozenset[Kind]
+
+TEXT, WHOLE = frozenset({Kind.TEXT}), frozenset({Kind.INTEGER})
+NUMBER = frozenset({Kind.INTEGER, Kind.REAL})
+TIME, CLOCK = frozenset({Kind.DATE, Kind.DATETIME}), frozenset({Kind.DATETIME})
+ANY = frozenset(Kind)
+
+UNITS = ("year", "quarter", "month", "day", "hour", "minute", "second")
+
+
+@dataclass(frozen=True)
+class Function:
+    """`takes` the kinds of each argument, the last `optional` of which can be left out, and with `many` the last may be
+    repeated; `gives` a kind, or None for that of the first argument (REAL if any argument is); `sql` builds the tree
+    from those of the arguments, `constant` are the positions of arguments that must be constants."""
+
+    takes: tuple[Kinds, ...]
+    gives: Kind | None
+    sql: Build
+    optional: int = 0
+    many: bool = False
+    fails: bool = False
+    cut: bool = False
+    constant: tuple[int, ...] = ()
+
+
+def _named(name: str) -> Build:
+    return lambda *args: exp.Anonymous(this=name, expressions=list(args))
+
+
+def _infix(kind: type[exp.Binary]) -> Build:
+    return lambda one, other: kind(this=exp.Paren(this=one), expression=exp.Paren(this=other))
+
+
+def _part(name: str) -> Function:
+    """A part of a date or time as a whole number."""
+    clock = name in ("hour", "minute", "second")
+    return Function((CLOCK if clock else TIME,), Kind.INTEGER, _named("isodow" if name == "weekday" else name))
+
+
+def _divided(one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    zero = exp.Literal.number(0)
+    numerator, divisor = exp.cast(one, "DOUBLE"), exp.Nullif(this=exp.cast(other, "DOUBLE"), expression=zero)
+    return exp.Div(this=numerator, expression=divisor)
+
+
+def _whole_quotient(one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return _named("trunc")(_divided(one, other))
+
+
+def _remainder(one: exp.Expr, other: exp.Expr) -> exp.Expr:
+    return exp.Mod(this=exp.Paren(this=one), expression=exp.Nullif(this=other, expression=exp.Literal.number(0)))
+
+
+def _bucket(value: exp.Expr, width: exp.Expr) -> exp.Expr:
+    """The lower edge of the interval of that width that the value lies in."""
+    return exp.Mul(this=_named("floor")(_divided(value, width)), expression=exp.cast(width.copy(), "DOUBLE"))
+
+
+def _rounded(name: str) -> Build:
+    return lambda value, *digits: _named(name)(value, *(exp.cast(places, "INTEGER") for places in digits))
+
+
+def _power(base: exp.Expr, exponent: exp.Expr) -> exp.Expr:
+    return _named("pow")(exp.cast(base, "DOUBLE"), exp.cast(exponent, "DOUBLE"))
+
+
+def _root(value: exp.Expr) -> exp.Expr:
+    return _named("sqrt")(exp.cast(value, "DOUBLE"))
+
+
+def _truncated(unit: exp.Expr, moment: exp.Expr) -> exp.Expr:
+    return _named("date_trunc")(unit, moment)
+
+
+def _joined(*parts: exp.Expr) -> exp.Expr:
+    """NULL where a part is NULL, as in PostgreSQL's || and unlike DuckDB's concat."""
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = exp.DPipe(this=whole, expression=part, safe=True)
+    return exp.Paren(this=whole)
+
+
+def _with_blank(name: str) -> Build:
+    return lambda text, marks=None: _named(name)(text, marks or exp.Literal.string(" "))
+
+
+_ARITHMETIC = ((NUMBER, NUMBER), None)
+_STRIP = ((TEXT, TEXT), Kind.TEXT)
+_ROUND = ((NUMBER, WHOLE), None)
+
+FUNCTIONS: dict[str, Function] = {
+    "+": Function(*_ARITHMETIC, _infix(exp.Add), fails=True),
+    "-": Function(*_ARITHMETIC, _infix(exp.Sub), fails=True),
+    "*": Function(*_ARITHMETIC, _infix(exp.Mul), fails=True),
+    "/": Function((NUMBER, NUMBER), Kind.REAL, _divided, fails=True),
+    "^": Function((NUMBER, NUMBER), Kind.REAL, _power, fails=True),
+    "%": Function(*_ARITHMETIC, _remainder, fails=True, cut=True),
+    "abs": Function((NUMBER,), None, _named("abs"), fails=True),
+    "bucket": Function((NUMBER, NUMBER), Kind.REAL, _bucket, fails=True, cut=True, constant=(1,)),
+    "ceil": Function((NUMBER,), None, _named("ceil"), cut=True),
+    "div": Function((NUMBER, NUMBER), Kind.REAL, _whole_quotient, fails=True, cut=True),
+    "floor": Function((NUMBER,), None, _named("floor"), cut=True),
+    "round": Function(*_ROUND, _rounded("round"), optional=1, fails=True, cut=True, constant=(1,)),
+    "sqrt": Function((NUMBER,), Kind.REAL, _root, fails=True),
+    "trunc": Function(*_ROUND, _rounded("trunc"), optional=1, fails=True, cut=True, constant=(1,)),
+    "ltrim": Function(*_STRIP, _with_blank("ltrim"), optional=1, constant=(1,)),
+    "rtrim": Function(*_STRIP, _with_blank("rtrim"), optional=1, constant=(1,)),
+    "btrim": Function(*_STRIP, _with_blank("trim"), optional=1, constant=(1,)),
+    "left": Function((TEXT, WHOLE), Kind.TEXT, _named("left"), fails=True),
+    "right": Function((TEXT, WHOLE), Kind.TEXT, _named("right"), fails=True),
+    "substring": Function((TEXT, WHOLE, WHOLE), Kind.TEXT, _named("substring"), optional=1, fails=True),
+    "lower": Function((TEXT,), Kind.TEXT, _named("lower")),
+    "upper": Function((TEXT,), Kind.TEXT, _named("upper")),
+    "length": Function((TEXT,), Kind.INTEGER, _named("length")),
+    "hex": Function((TEXT,), Kind.TEXT, _named("hex")),
+    "concat": Function((TEXT,), Kind.TEXT, _joined, many=True),
+    "date_trunc": Function((TEXT, TIME), None, _truncated, constant=(0,)),
+    **{name: _part(name) for name in (*UNITS, "weekday")},
+}
+
+_TYPES = {
+    Kind.INTEGER: "BIGINT",
+    Kind.REAL: "DOUBLE",
+    Kind.TEXT: "TEXT",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.DATETIME: "TIMESTAMP",
+}
+_PLAIN = frozenset({Kind.TEXT, Kind.INTEGER, Kind.REAL, Kind.BOOLEAN})
+CASTS: dict[Kind, Kinds] = {
+    Kind.TEXT: ANY,
+    Kind.INTEGER: _PLAIN,
+    Kind.REAL: _PLAIN,
+    Kind.BOOLEAN: _PLAIN,
+    Kind.DATE: frozenset({Kind.TEXT, Kind.DATE}),
+    Kind.DATETIME: frozenset({Kind.TEXT, Kind.DATE, Kind.DATETIME}),
+}
+for _kind, _type in _TYPES.items():
+    FUNCTIONS[f"cast to {_kind}"] = Function(
+        (frozenset(of for of, into in CASTS.items() if _kind in into),),
+        _kind,
+        lambda value, type=_type: exp.TryCast(this=value, to=exp.DataType.build(type, dialect="duckdb")),
+    )
