@@ -58,10 +58,11 @@ def _kept(
 @click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
 @_results
 @_fresh
+@click.option("--examples", is_flag=True, help="Show Tables 4.1 to 4.4 worked out instead; nothing is run.")
 @_json
 def fitness(
     databases: int, size: int, queries: int, methods: str | None, seed: int, jobs: int, results: str, fresh: bool,
-    as_json: bool,
+    examples: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Run the main experiment of Nielson's dissertation: a fitness score of perturbation methods.
 
@@ -72,6 +73,8 @@ def fitness(
     from harness.studies.fitness import METHODS, Experiment
     from harness.studies.fitness import fitness as run
 
+    if examples:
+        return _examples(as_json)
     names = METHODS if methods is None else tuple(name.strip() for name in methods.split(","))
     experiment = Experiment(databases, size, queries, names, seed)
     rows = _kept(results, "fitness", asdict(experiment), lambda: run(experiment, jobs=jobs), fresh)
@@ -79,6 +82,31 @@ def fitness(
         _emit(rows)
     else:
         print_fitness(rows, console())
+
+
+def _examples(as_json: bool) -> None:
+    from harness.report.tables import console, print_examples
+    from harness.studies.fitness_examples import examples
+
+    if as_json:
+        _emit(examples())
+    else:
+        print_examples(examples(), console())
+
+
+def fitness_points(results: str) -> list[dict[str, Any]]:
+    """What `figures fitness` draws: from the store, else computed and stored, which standard error then says."""
+    from harness.store import Store
+    from harness.studies import kept
+    from harness.studies.fitness_figures import Figures, fitness_figures
+
+    figures = Figures()
+
+    def run() -> list[dict[str, Any]]:
+        click.echo("The store has no points for these figures: computing them takes a few seconds.", err=True)
+        return fitness_figures(figures)
+
+    return kept(Store(results), "fitness-figures", figures.plan, run)
 
 
 @click.command()
