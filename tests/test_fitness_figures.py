@@ -202,6 +202,18 @@ def test_the_verb_computes_once_and_gives_the_same_bytes(
     assert set(drawn[0]) == {f"fitness-4-1.{ending}" for ending in ("pdf", "svg", "png")}
 
 
+def test_the_page_of_all_ten_is_the_same_in_another_process(points: list[dict[str, Any]], tmp_path: Path):
+    """Its places are rounded: the solver's last digits depend on where objects lie in memory."""
+    with drawing._style():
+        *_, (name, figure, dpi) = pages(points)
+        drawing._save(figure, tmp_path, name, dpi)
+    assert len(figure.axes) == 13
+    places = [axes.get_position(original=True).bounds for axes in figure.axes]
+    places += [part.bbox_relative.bounds for part in figure.subfigs]
+    places += [text.get_position() for part in figure.subfigs for text in part.texts]
+    assert np.allclose(np.concatenate(places), np.round(np.concatenate(places), 6), rtol=0, atol=1e-12)
+
+
 def test_figures_without_a_kind_draw_benchmarks_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["figures", "--results", str(tmp_path / "none")]) == 2
     assert "no results store" in capsys.readouterr().err

@@ -54,6 +54,7 @@ def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> 
     files = []
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, it is the same in every format
+    _settle(figure)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for ending, undated in _UNDATED.items():
@@ -62,6 +63,21 @@ def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> 
     except OSError as error:
         raise StoreError(f"The figures cannot be written to {folder}: {error.strerror}.") from error
     return files
+
+
+def _settle(figure: Figure) -> None:
+    """Round all places to a millionth of the figure: the layout's solver gives other last digits in another process."""
+    import numpy as np
+
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), 6))
+    for axes in figure.axes:
+        left, bottom, width, height = np.round(axes.get_position(original=True).bounds, 6).tolist()
+        axes.set_position((left, bottom, width, height))
+    for owner in (figure, *figure.subfigs):
+        for text in owner.texts:
+            across, up = np.round(text.get_position(), 6).tolist()
+            text.set_position((across, up))
 
 
 @contextmanager
