@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from harness import __version__
-from harness.cli_studies import STUDIES
+from harness.cli_studies import STUDIES, fitness_points
 from harness.errors import SnoopBenchError, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -262,7 +262,7 @@ def compare(
 
 
 @cli.command()
-@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice(FIGURES))
+@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice([*FIGURES, "fitness"]))
 @click.option("--out", default="figures", show_default=True, metavar="FOLDER", help="Where the files go.")
 @_filters
 @_results
@@ -271,13 +271,21 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both)."""
-    from harness.report.figures import draw
+    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both).
+
+    fitness draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the
+    store lacks them; the other options choose among benchmarks and do not touch it. docs/fitness.md says more.
+    """
+    from harness.report.figures import draw, draw_fitness
     from harness.report.stored import nothing, read
 
-    found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
-    _tell(notes)
-    files = draw(found, kinds or FIGURES, out)
+    files = []
+    if of_benchmarks := [kind for kind in kinds or FIGURES if kind in FIGURES]:
+        found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
+        _tell(notes)
+        files += draw(found, of_benchmarks, out)
+    if "fitness" in kinds:
+        files += draw_fitness(fitness_points(results), out)
     if as_json:
         _emit(files)
     else:

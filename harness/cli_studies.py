@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
 
 _seed = click.option("--seed", default=1, show_default=True, help="Root of all randomness.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
+_results = click.option(
+    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
+)
+_fresh = click.option("--fresh", is_flag=True, help="Run again, whatever is stored.")
 
 
 def _workers(context: click.Context, parameter: click.Parameter, jobs: int) -> int:
@@ -23,6 +29,26 @@ def _emit(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
+def _kept(
+    results: str, study: str, plan: Mapping[str, Any], run: Callable[[], list[dict[str, Any]]], fresh: bool
+) -> list[dict[str, Any]]:
+    """`harness.studies.kept`, which says so on standard error where the rows came from the store."""
+    from harness.store import Store
+    from harness.studies import kept
+
+    ran = False
+
+    def noted() -> list[dict[str, Any]]:
+        nonlocal ran
+        ran = True
+        return run()
+
+    rows = kept(Store(results), study, plan, noted, fresh=fresh)
+    if not ran:
+        click.echo("This came from the store (--fresh runs it again).", err=True)
+    return rows
+
+
 @click.command()
 @click.option("--databases", default=100_000, show_default=True, help="Databases drawn.")
 @click.option("--size", default=1_000, show_default=True, help="Values of a database.")
@@ -30,8 +56,14 @@ def _emit(value: Any) -> None:
 @click.option("--methods", metavar="NAMES", help="Perturbation methods, separated by commas; default: all.")
 @_seed
 @click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
+@_results
+@_fresh
+@click.option("--examples", is_flag=True, help="Show Tables 4.1 to 4.4 worked out instead; nothing is run.")
 @_json
-def fitness(databases: int, size: int, queries: int, methods: str | None, seed: int, jobs: int, as_json: bool) -> None:
+def fitness(
+    databases: int, size: int, queries: int, methods: str | None, seed: int, jobs: int, results: str, fresh: bool,
+    examples: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Run the main experiment of Nielson's dissertation: a fitness score of perturbation methods.
 
     The lower the better; t, df, p and g compare each method with nielson. "t printed" is the dissertation's, which
@@ -41,12 +73,40 @@ def fitness(databases: int, size: int, queries: int, methods: str | None, seed: 
     from harness.studies.fitness import METHODS, Experiment
     from harness.studies.fitness import fitness as run
 
+    if examples:
+        return _examples(as_json)
     names = METHODS if methods is None else tuple(name.strip() for name in methods.split(","))
-    rows = run(Experiment(databases, size, queries, names, seed), jobs=jobs)
+    experiment = Experiment(databases, size, queries, names, seed)
+    rows = _kept(results, "fitness", asdict(experiment), lambda: run(experiment, jobs=jobs), fresh)
     if as_json:
         _emit(rows)
     else:
         print_fitness(rows, console())
+
+
+def _examples(as_json: bool) -> None:
+    from harness.report.tables import console, print_examples
+    from harness.studies.fitness_examples import examples
+
+    if as_json:
+        _emit(examples())
+    else:
+        print_examples(examples(), console())
+
+
+def fitness_points(results: str) -> list[dict[str, Any]]:
+    """What `figures fitness` draws: from the store, else computed and stored, which standard error then says."""
+    from harness.store import Store
+    from harness.studies import kept
+    from harness.studies.fitness_figures import Figures, fitness_figures
+
+    figures = Figures()
+
+    def run() -> list[dict[str, Any]]:
+        click.echo("The store has no points for these figures: computing them takes a few seconds.", err=True)
+        return fitness_figures(figures)
+
+    return kept(Store(results), "fitness-figures", figures.plan, run)
 
 
 @click.command()
@@ -57,10 +117,13 @@ def fitness(databases: int, size: int, queries: int, methods: str | None, seed: 
 @click.option("--runs", default=1, show_default=True, help="Runs of the evolution.")
 @_seed
 @click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
+@_results
+@_fresh
 @_json
 def evolve(
-    generations: int, databases: int, size: int, queries: int, runs: int, seed: int, jobs: int, as_json: bool
-) -> None:
+    generations: int, databases: int, size: int, queries: int, runs: int, seed: int, jobs: int, results: str,
+    fresh: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Search the parameters of nielson that give the lowest fitness, as Nielson's dissertation did.
 
     Differential evolution gets the same bounded objective and as many queries. Winners are evaluated again on fresh
@@ -70,7 +133,8 @@ def evolve(
     from harness.studies.evolve import Search
     from harness.studies.evolve import evolve as run
 
-    rows = run(Search(generations, databases, size, queries, runs, seed), jobs=jobs)
+    search = Search(generations, databases, size, queries, runs, seed)
+    rows = _kept(results, "evolve", asdict(search), lambda: run(search, jobs=jobs), fresh)
     if as_json:
         _emit(rows)
     else:

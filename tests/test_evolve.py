@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,9 +77,18 @@ def test_what_cannot_be_searched_is_refused(field: str, value: int):
         Search(**{field: value})
 
 
-def test_the_command(capsys: pytest.CaptureFixture[str]):
+def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     words = ["evolve", "--generations", "20", "--databases", "5", "--size", "20", "--queries", "2"]
+    words += ["--results", str(tmp_path)]
     assert main([*words, "--json"]) == 0
-    assert [row["method"] for row in json.loads(capsys.readouterr().out)] == ["evolution", "differential evolution"]
-    assert main(words) == 0
-    assert "γ flat" in capsys.readouterr().out
+    first = capsys.readouterr()
+    assert [row["method"] for row in json.loads(first.out)] == ["evolution", "differential evolution"]
+    assert first.err == ""
+    assert main([*words, "--json", "--jobs", "2"]) == 0
+    again = capsys.readouterr()
+    assert again.out == first.out
+    assert "from the store" in again.err
+    assert main([*words, "--fresh"]) == 0
+    fresh = capsys.readouterr()
+    assert "γ flat" in fresh.out
+    assert fresh.err == ""

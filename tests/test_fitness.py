@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from defenses.nielson import nielson
 from harness.cli import main
 from harness.errors import BenchmarkError
+from harness.store import Store
 from harness.studies import fitness as study
 from harness.studies.fitness import METHODS, Experiment, drawn, rows, scores, transpose
 from harness.studies.perf_fitness import literal
@@ -169,8 +171,9 @@ def test_what_cannot_be_simulated_is_refused(field: str, value: object):
         Experiment(**{field: value})  # type: ignore[arg-type]
 
 
-def test_the_command(capsys: pytest.CaptureFixture[str]):
+def test_the_command(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     words = ["fitness", "--databases", "30", "--size", "50", "--queries", "4", "--methods", "liew, nielson"]
+    words += ["--results", str(tmp_path)]
     assert main([*words, "--json"]) == 0
     out = capsys.readouterr()
     found = json.loads(out.out)
@@ -183,3 +186,26 @@ def test_the_command(capsys: pytest.CaptureFixture[str]):
     assert main([*words, "--methods", "lieu"]) == 2
     assert main([*words, "--jobs", "-1"]) == 2
     assert "--jobs" in capsys.readouterr().err
+
+
+def test_the_rows_are_stored_and_read_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    runs: list[Experiment] = []
+
+    def counted(experiment: Experiment, *, jobs: int) -> list[dict[str, object]]:
+        runs.append(experiment)
+        return rows(experiment.methods, scores(experiment, jobs=jobs))
+
+    monkeypatch.setattr(study, "fitness", counted)
+    words = ["fitness", "--databases", "30", "--size", "50", "--queries", "4", "--json", "--results", str(tmp_path)]
+    outputs = []
+    for more in ([], ["--jobs", "2"], ["--seed", "2"], ["--methods", "nielson,none"], ["--fresh"]):
+        assert main([*words, *more]) == 0
+        outputs.append(capsys.readouterr())
+    assert len(runs) == 4  # all but the second
+    assert ["store" in output.err for output in outputs] == [False, True, False, False, False]
+    assert outputs[0].out == outputs[1].out == outputs[4].out
+    assert [row["method"] for row in json.loads(outputs[3].out)] == ["nielson", "none"]
+    plans = [plan for plan, _ in Store(str(tmp_path)).studies("fitness")]
+    assert {"databases": 30, "size": 50, "queries": 4, "methods": list(METHODS), "seed": 1} in plans

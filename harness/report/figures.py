@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
 from harness.report.figure_utility import draw_utility
 from harness.report.stored import Setting, Stored
@@ -42,18 +43,41 @@ def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
     return files
 
 
-def _save(figure: Figure, folder: Path, name: str) -> list[str]:
+def draw_fitness(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw Figures 4.1 to 4.10 of Nielson's dissertation from the rows of the study `fitness-figures`; gives the paths
+    of the files. Raises StoreError where the folder `out` cannot be written."""
+    with _style():
+        return [file for name, figure, dpi in pages(rows) for file in _save(figure, Path(out), name, dpi)]
+
+
+def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> list[str]:
     files = []
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, it is the same in every format
+    _settle(figure)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for ending, undated in _UNDATED.items():
             files.append(str(folder / f"{name}.{ending}"))
-            figure.savefig(files[-1], metadata=undated)
+            figure.savefig(files[-1], metadata=undated, dpi=dpi or "figure")
     except OSError as error:
         raise StoreError(f"The figures cannot be written to {folder}: {error.strerror}.") from error
     return files
+
+
+def _settle(figure: Figure) -> None:
+    """Round all places to a millionth of the figure: the layout's solver gives other last digits in another process."""
+    import numpy as np
+
+    for part in figure.subfigs:
+        part.bbox_relative.set_points(np.round(part.bbox_relative.get_points(), 6))
+    for axes in figure.axes:
+        left, bottom, width, height = np.round(axes.get_position(original=True).bounds, 6).tolist()
+        axes.set_position((left, bottom, width, height))
+    for owner in (figure, *figure.subfigs):
+        for text in owner.texts:
+            across, up = np.round(text.get_position(), 6).tolist()
+            text.set_position((across, up))
 
 
 @contextmanager

@@ -141,6 +141,24 @@ def print_searches(rows: Sequence[dict[str, Any]], out: Console) -> None:
     out.print(table)
 
 
+def print_examples(tables: Sequence[dict[str, Any]], out: Console) -> None:
+    """Tables 4.1 to 4.4 of Nielson's dissertation: records, then measures beside what is printed there."""
+    for number, table in enumerate(tables):
+        out.print(Text(f"{chr(10) * bool(number)}Table {table['table']} ({table['method']})", style="bold"))
+        records = text_table("record", "data", "perturbed", "error", "change")
+        for row in table["records"]:
+            change = NOTHING if row["change"] is None else f"{100 * row['change']:+.1f} %"
+            records.add_row(*(_amount(row[name]) for name in ("record", "data", "perturbed", "error")), change)
+        out.print(records)
+        measures = text_table("measure", "value", "printed")
+        for row in table["measures"]:
+            printed = _fixed(row["printed"], 1) + (", wrong" if row["right"] is False else "")
+            measures.add_row(row["measure"], _fixed(row["value"], 1), printed)
+        out.print(measures)
+        for note in table["notes"]:
+            out.print(note)
+
+
 def _fixed(value: float | None, digits: int) -> str:
     return NOTHING if value is None else f"{value:.{digits}f}"
 
