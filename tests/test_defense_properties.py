@@ -206,6 +206,17 @@ def test_what_tells_the_same_is_aggregated_together() -> None:
     assert made.groupby("n")["uid"].nunique().min() >= 3
 
 
+def test_equal_users_with_other_rows_are_a_second_query_set() -> None:
+    """Or two answers about the same users that differ in one row would give that row."""
+    table = people([10.0, 20.0, 30.0, 40.0, 50.0, 60.0], rows=2)
+    shown = live(table, "overlap-control:r=1")
+    most, all_rows = "SELECT sum(x) FROM p WHERE x < 55", "SELECT sum(x) FROM p WHERE x < 65"
+    assert [len(answer(shown, sql)) for sql in (most, all_rows, most)] == [1, 0, 1]
+    assert answer(shown, "select sum(n), count(*) from p where 55 > x").rows == [(150, 5)]
+    single = live(people([10.0, 20.0, 30.0]), "overlap-control:r=1")
+    assert [len(answer(single, sql)) for sql in (most, all_rows)] == [1, 1]  # equal users, equal records
+
+
 # Budgets
 
 
