@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from defenses.data_perturbation import data_perturbation
@@ -198,6 +198,13 @@ def test_nobody_stands_out_in_what_is_aggregated(values: list[float | None], k: 
     assert users.min() >= min(k, table.frame.uid.nunique())
 
 
+def test_a_group_shows_null_where_most_of_it_is_null() -> None:
+    made = microaggregation(k=3).protect(people([1.0, 2.0, None]), np.random.default_rng(1)).frame
+    assert (made.x.tolist(), made.n.tolist()) == ([1.5] * 3, [2] * 3)
+    made = microaggregation(k=3).protect(people([None, 2.0, None]), np.random.default_rng(1)).frame
+    assert made[["x", "n"]].isna().all(axis=None)
+
+
 def test_what_tells_the_same_is_aggregated_together() -> None:
     table = people([float(v) for v in range(12)])
     schema = replace(table.schema, quasi_identifiers=("n",), same=(("n", "x"),))
@@ -222,6 +229,7 @@ def test_equal_users_with_other_rows_are_a_second_query_set() -> None:
 
 @settings(max_examples=60)
 @given(st.integers(1, 400), st.integers(0, 3000), st.integers(1, 30))
+@example(10, 30, 9)  # three times 0.1 is more than 0.3 in doubles
 def test_a_privacy_budget_is_spent_to_the_last_answer_and_never_over(epsilon: int, budget: int, asked: int) -> None:
     """In hundredths and hundredths, which no double adds up exactly."""
     defense, history = laplace(epsilon=epsilon / 100, budget=budget / 100), History(SCHEMA)
