@@ -35,7 +35,7 @@ import pandas as pd
 from datasets.frames import series
 from harness.errors import DatasetError
 from harness.model import Column, Kind
-from harness.sql.compile import ROW_NUMBER, UID_HASH
+from harness.sql.plan import ROW_NUMBER, UID_HASH
 
 csv.field_size_limit(2**31 - 1)  # the module's own limit on a cell is 128 KiB
 

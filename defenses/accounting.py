@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 
@@ -74,8 +76,13 @@ def _sensitivity(aggregate: Aggregate, query: Query, rows: int, limits: dict[str
 
 def _opendp(steps: int, scale: Fraction) -> int:
     """The same noise from OpenDP, which draws it from the system's randomness."""
+    return int(_measurement(float(scale))(steps))
+
+
+@lru_cache(maxsize=256)
+def _measurement(scale: float) -> Callable[[int], int]:
+    """Whole number -> whole number with discrete Laplace noise."""
     import opendp.prelude as dp
 
     dp.enable_features("contrib")
-    noise = dp.m.make_laplace(dp.atom_domain(T="i64"), dp.absolute_distance(T="i64"), scale=float(scale))
-    return int(noise(steps))
+    return dp.m.make_laplace(dp.atom_domain(T="i64"), dp.absolute_distance(T="i64"), scale=scale)  # type: ignore[no-any-return]

@@ -30,10 +30,11 @@ class data_swapping(Defense):
     columns are those that may be secret.
 
     Source: Nielson's dissertation, data perturbation, first method; Dalenius and Reiss 1982; Reiss 1984. They
-    disagree: the dissertation calls it an exchange with generated data of the same distribution, which is `redraw`
-    (with `within`, close to Reiss 1984); Dalenius and Reiss exchange what is there and keep the marginals exactly,
-    which is `exchange` and the default. `rank` is Moore's (1996), in stretches instead of one by one. All three let
-    every record take part; a smaller share is what statistical offices do.
+    disagree: the dissertation has the data exchanged with generated data of the same distribution, which is read here
+    as `redraw`; Dalenius and Reiss exchange values between the records and keep frequency counts as they are, which is
+    `exchange` and the default. Their choice of swaps that keep the counts over several swapped columns is not sought:
+    `within` names the columns whose counts are kept. `rank` is rank swapping, described by Moore in 1996, in stretches
+    of ranks instead of one by one. Statistical offices swap a small `share`.
     """
 
     columns: tuple[str, ...] = param((), "the columns whose values are swapped; empty: those that may be secret")

@@ -20,6 +20,9 @@ class k_threshold(Defense):
     3. With `upper`, drop the buckets of more than n − k users too, n being all users of the table: otherwise the
        small set is learned from its complement.
 
+    The users of a bucket are counted whether or not they have a value: a sum over a column that is NULL for all but
+    one of them, or a maximum, is still about that one.
+
     Source: Diffix-Birch §2 (K-threshold); Nielson, query size control; the upper bound: Denning, Denning, Schwartz
     1979.
     """

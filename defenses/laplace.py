@@ -103,6 +103,8 @@ class laplace(Defense):
         return f"with {other} there the answers keep no ε; {', '.join(ASKS_NO_TRUTH)} can follow it."
 
     def skip(self, schema: Schema) -> str | None:
+        if schema.uid in self.limits:
+            return f"{schema.uid} is the uid column, which stays as it is: bounds would make one user of several"
         for name in self.limits:
             if name not in schema.names or not schema.column(name).kind.is_number:
                 return f"the bounds of laplace are of {name}, which is no numeric column of {schema.table}"

@@ -26,11 +26,12 @@ class microaggregation(Defense):
     3. In each of `columns` replace every value by its group's: numbers and times by the mean, the rest by the most
        frequent value, or with text=generalise by all values of the group, joined.
 
-    Means of whole numbers and days are rounded, so a group's mean moves by at most half a unit. NULL stays NULL and
-    counts in no mean. All rows of a user are in one group, at the mean of its rows' places, and a mean is one over
-    rows. A BOOLEAN column is never joined. A table of fewer than k users is one group. By default `columns` and `by`
-    are what outsiders commonly know, so that nobody stands out by it; the secret stays exact. Name the secret in
-    `columns` to blur it instead.
+    Means of whole numbers and days are rounded, so a group's mean moves by at most half a unit. NULL counts in no mean;
+    where it meets values in a group, null=group shows for all what most rows have, NULL or the value, and null=keep
+    leaves it, by which a user may stand out. All rows of a user are in one group, at the mean of its rows' places, and
+    a mean is one over rows. A BOOLEAN column is never joined. A table of fewer than k users is one group. By default
+    `columns` and `by` are what outsiders commonly know, so that nobody stands out by it; the secret stays exact. Name
+    the secret in `columns` to blur it instead. Columns that tell the same fact are replaced together.
 
     Source: Nielson's dissertation, anonymization (k values of each quasi-identifier), which names no algorithm; the
     cuts: LeFevre, DeWitt and Ramakrishnan 2006, strict and relaxed; a mean in place of a range: Domingo-Ferrer and
@@ -41,6 +42,7 @@ class microaggregation(Defense):
     columns: tuple[str, ...] = param((), "the columns whose values are replaced; empty: those of `by`")
     by: tuple[str, ...] = param((), "what groups are made by; empty: the quasi-identifiers, else all numbers")
     strict: bool = param(True, "users equal in a column are never cut apart there")
+    null: str = param("group", "whether NULL is that of the group or stays", choices=("group", "keep"))
     text: str = param("mode", "what stands for values that have no mean", choices=("mode", "generalise"))
 
     def skip(self, schema: Schema) -> str | None:
@@ -53,14 +55,27 @@ class microaggregation(Defense):
         if len(first) < len(user):
             places = np.stack([np.bincount(user, row) / rows for row in places])
         group = mondrian(places, self.k, self.strict, rng)[user]
-        fresh = {name: self._blurred(table, name, group) for name in self._columns(table.schema)}
+        fresh = {name: self._shown(table, name, group) for name in self._columns(table.schema)}
         return table.with_frame(table.frame.assign(**fresh))
 
     def _by(self, schema: Schema) -> tuple[str, ...]:
         return chosen(schema, self.by, [n for n in schema.quasi_identifiers if n != schema.uid] or numeric(schema))
 
     def _columns(self, schema: Schema) -> tuple[str, ...]:
-        return chosen(schema, self.columns, self._by(schema))
+        names = chosen(schema, self.columns, self._by(schema))
+        told = [name for same in schema.same if set(same) & set(names) for name in same if name != schema.uid]
+        return tuple(dict.fromkeys((*names, *told)))
+
+    def _shown(self, table: Table, name: str, group: Integers) -> pd.Series:
+        cells = self._blurred(table, name, group)
+        null = table.frame[name].isna().to_numpy()
+        if self.null == "keep" or not null.any():
+            return cells
+        most = 2 * np.bincount(group, null) > np.bincount(group)
+        rows = np.flatnonzero(null == most[group])  # those that have what their group shows
+        one = np.zeros(len(most), dtype=np.int64)
+        one[group[rows]] = rows
+        return pd.Series(cells.array.take(one[group]), index=cells.index)
 
     def _blurred(self, table: Table, name: str, group: Integers) -> pd.Series:
         cells, kind = table.frame[name], table.schema.column(name).kind

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from defenses.perturbation import outward, perturbed, reason_to_skip, signed
+from harness.errors import ParameterError
 from harness.model import Refused, Schema, Table
 from harness.plugin import Defense, Log, param
 from harness.sql import Buckets, Plan, Query
@@ -38,6 +39,13 @@ class nielson(Defense):
     gamma: float = param(66.87, "how many records get noise", unit="records", low=0)
     rule: str = param("query-size", "which records get noise", choices=("query-size", "first-gamma"))
     columns: tuple[str, ...] = param((), "the columns to perturb; none named: all numbers but the uid")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.beta > self.alpha:
+            raise ParameterError(
+                f"nielson: beta={self.beta!r} is not allowed; beta is a number from 0 to alpha={self.alpha:g}."
+            )
 
     def skip(self, schema: Schema) -> str | None:
         return reason_to_skip(schema, self.columns)

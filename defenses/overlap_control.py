@@ -10,6 +10,9 @@ import numpy as np
 from harness.model import Array, Refused
 from harness.plugin import Defense, Log, param
 from harness.sql import Buckets, Plan, Query
+from harness.sql.compile import formula_text
+
+Answered = list[tuple[Array, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +21,8 @@ class overlap_control(Defense):
 
     1. Take the set of users of every bucket, in the order in which buckets are asked for.
     2. Compare it with the sets that this session was answered before. Drop the bucket when it shares more than r users
-       with one of them; a set equal to an answered one is no second set and is answered.
+       with one of them; an answered set of records is no second set and is answered again. Where users have several
+       rows, equal users need not be equal records: then only the same bucket of the same conditions is that.
     3. What remains is exact, and its set is remembered for the rest of the session.
 
     A dropped bucket is missing from the answer, as under k-threshold, and by that the method tells something of the
@@ -28,7 +32,8 @@ class overlap_control(Defense):
     one record.
 
     Source: Nielson's dissertation, data logging (Chin 1978) and partitioning (the bound, from Adam and Wortmann 1989).
-    There records are compared, here users, who may have several. The dissertation's log is of all analysts and forever,
+    There records are compared, here users, who may have several. Updates are not looked at: what changes between two
+    answers about one set is seen. The dissertation's log is of all analysts and forever,
     and so ends in refusing everything; here it is of one session.
     """
 
@@ -38,20 +43,25 @@ class overlap_control(Defense):
         return Plan(query, users=True, uid_set=True)
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
-        answered: list[Array] = buckets.memory.setdefault(self, [])
-        shown = [self._admits(answered, users) for users in buckets.uid_sets]
+        answered: Answered = buckets.memory.setdefault(self, [])
+        names: list[object] = [None] * len(buckets)
+        if not buckets.one_row_per_user:
+            formulas = [formula_text(plan.query) for plan in buckets.plans]
+            keys = zip(*buckets.keys, strict=True) if buckets.keys else [()] * len(buckets)
+            names = [(formulas[i], key) for i, key in zip(buckets.query.tolist(), keys, strict=True)]
+        shown = [self._admits(answered, users, name) for users, name in zip(buckets.uid_sets, names, strict=True)]
         return buckets.keep(np.array(shown, dtype=bool))
 
-    def _admits(self, answered: list[Array], users: Array) -> bool:
-        """Whether the set may be answered; if so and it is new, it is among the answered ones from now on."""
+    def _admits(self, answered: Answered, users: Array, name: object) -> bool:
+        """Whether the set may be answered; if so and it is new, it is among the answered ones from now on. Equal users
+        under one name are equal records."""
         if len(users) <= self.r:
             return True
-        for known in answered:
-            if np.array_equal(known, users):
-                return True
-        if any(len(np.intersect1d(known, users, assume_unique=True)) > self.r for known in answered):
+        if any(name == known_as and np.array_equal(known, users) for known, known_as in answered):
+            return True
+        if any(len(np.intersect1d(known, users, assume_unique=True)) > self.r for known, _ in answered):
             return False
-        answered.append(users)
+        answered.append((users, name))
         return True
 
     def clash(self, before: Sequence[Defense], after: Sequence[Defense]) -> str | None:

@@ -18,8 +18,9 @@ class query_budget(Defense):
     2. Refuse once there are n of them; what is answered is exact.
 
     SnoopBench has no clock, since the same command must give the same numbers. A day is as long as it takes to ask
-    `day` queries, answered or refused: an analyst who goes on asking after the budget is spent waits for the next
-    day that way. The first query of the session begins the first day.
+    `day` queries, answered or refused by a defense (what is no query at all does not count): an analyst who goes on
+    asking after the budget is spent waits for the next day that way. The first query of the session begins the first
+    day.
 
     Source: Nielson's dissertation, suppression (N queries a day on a table); it says itself that a budget a day
     slows an attack down and does not stop it. `per=session` is the stricter reading. Refusals depend on the queries

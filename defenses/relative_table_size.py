@@ -26,8 +26,8 @@ class relative_table_size(Defense):
     fine.
 
     Source: Nielson's dissertation, hybrid methods (Hanson 1995, control 2). The dissertation has it that larger tables
-    are the more secure ones, which can be meant of the data only: the finer a table, the fewer users a cell. The bound
-    of 0.1 cells a user is that of Denning and Schlörer 1983, whose criterion Hanson took over.
+    are the more secure ones, which can be meant of the data only: the finer a table, the fewer users a cell. It
+    gives no bound; 0.1 leaves ten users a cell on average.
     """
 
     share: float = param(0.1, "the most cells that a query's table may have", unit="cells per user", low=0)

@@ -22,7 +22,9 @@ class sticky(Defense):
     The text is taken in one canonical spelling (names quoted, keywords upper-case, ORDER BY and LIMIT left out), so
     that white space and letter case are no new query.
 
-    Source: Diffix-Birch §2, after Denning 1980 and Beck 1980.
+    Source: Diffix-Birch §2, after Denning 1980 and Beck 1980. By the dissertation's account Beck hashes the query and
+    tunes the error by a constant multiplier, which is `scale` here; in Denning's the formula picks the records that are
+    counted, which is `random-sampling:sticky=true`.
     """
 
     scale: float = param(2.0, "standard deviation of the noise", unit="users, or the unit of the answer", low=0)

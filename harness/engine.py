@@ -16,8 +16,19 @@ from numpy.typing import NDArray
 from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Delta, Kind, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
-from harness.sql.compile import ROW_NUMBER, STORED, UID_HASH, compile_plan, domain_text
-from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, FirstRecords, Plan
+from harness.sql.compile import compile_plan, domain_text
+from harness.sql.plan import (
+    HIGH,
+    LOW,
+    ROW_NUMBER,
+    ROWS,
+    STORED,
+    UID_HASH,
+    Buckets,
+    Contributions,
+    FirstRecords,
+    Plan,
+)
 
 CACHED_BUCKETS = 2_000_000
 
@@ -117,7 +128,7 @@ class DuckEngine:
             if plan not in compiled:
                 compiled[plan] = self.text(plan)
         batch = _Batch(tuple(plans), [compiled[plan] for plan in plans])
-        passing = {text for plan, text in compiled.items() if plan.uid_set or (plan.sample and plan.sample.once)}
+        passing = {text for plan, text in compiled.items() if plan.uid_set or plan.once}
         return batch.buckets({sql: self._result(sql, keep=sql not in passing) for sql in batch.distinct}, self)
 
     def domain(self, column: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import difflib
 import hashlib
@@ -10,7 +11,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -54,8 +55,13 @@ class Hybrid(Defense):
                 raise ParameterError(f"{part.label()} cannot stand there: {reason}")
 
     def protect(self, table: Table, rng: Any) -> Table:
+        """A stored version that a part leaves beside the table goes the same way through the parts after it, or these
+        would be got round by whatever is answered from it."""
         for part in self.parts:
+            second, again = table.stored, copy.deepcopy(rng)
             table = part.protect(table, rng)
+            if second is not None and table.stored is second:
+                table = replace(table, stored=part.protect(Table(table.schema, second), again).frame)
         return table
 
     def plan(self, query: Query, log: Log) -> Any:

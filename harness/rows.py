@@ -12,7 +12,7 @@ import pandas as pd
 
 from harness.errors import UpdateError
 from harness.model import Array, Column, Delta, Kind, Schema, Table, Update
-from harness.sql.compile import ROW_NUMBER, UID_HASH
+from harness.sql.plan import ROW_NUMBER, UID_HASH
 
 TYPES = {
     Kind.INTEGER: "BIGINT",

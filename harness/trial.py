@@ -165,8 +165,9 @@ def _workload(judged: Judged, task: Task) -> Workload:
     return found
 
 
-def checked(table: Table, spec: str) -> Table:
-    """The table, when its frame and schema agree. Raises BenchmarkError with what does not."""
+def checked(table: Table, spec: str, empty: bool = False) -> Table:
+    """The table, when frame and schema agree and, unless it may be `empty`, there is a row. Raises BenchmarkError with
+    what is wrong."""
     schema, frame = table.schema, table.frame
     if list(frame.columns) != list(schema.names):
         raise BenchmarkError(
@@ -177,7 +178,7 @@ def checked(table: Table, spec: str) -> Table:
         raise BenchmarkError(f"The schema of {spec} names columns that it does not have: {', '.join(missing)}.")
     if frame[schema.uid].isna().any():
         raise BenchmarkError(f"The uid column {schema.uid} of {spec} has NULL values; every row needs a user.")
-    if not len(frame):
+    if not len(frame) and not empty:
         raise BenchmarkError(f"The dataset {spec} has no rows.")
     for column in schema.columns:
         _check_kind(frame[column.name], column.kind, f"{spec}: column {column.name}")
@@ -212,10 +213,10 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
     if not isinstance(published, Table) or published.schema != table.schema:
         raise PluginError(f"The defense {defense.label()} broke its contract: protect gave no table of that schema.")
     published = replace(published, frame=_finite(table.schema, published.frame))
-    published = checked(published.with_frame(published.frame), "the protected table")
+    published = checked(published.with_frame(published.frame), "the protected table", empty=True)
     if published.stored is not None:
         second = _finite(table.schema, published.stored)
-        checked(Table(table.schema, second), "the stored version of the protected table")
+        checked(Table(table.schema, second), "the stored version of the protected table", empty=True)
         published = replace(published, stored=second)
     return DuckEngine(published, salt), DuckEngine(table, salt)
 

@@ -9,24 +9,22 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from defenses.accounting import _opendp
 from defenses.bounded import Bounds, bounded, parsed
 from defenses.discrete_laplace import discrete_laplace
 from defenses.laplace import laplace
 from harness import registry
 from harness.errors import ParameterError
 from harness.model import Answer, Kind, Refused
-from harness.plugin import Defense
 from tests.answers import answer
-from tests.test_classical import MANY, SCHEMA, TABLES, session, staff
+from tests.test_classical import MANY, SCHEMA, session, staff
 
 BOUNDS = '["age 0 125","pay -20 90"]'
 
 
-@pytest.mark.parametrize("scale", [Fraction(1), Fraction(7, 3), Fraction(1, 3), Fraction(40)])
-def test_the_sampler_has_the_exact_probabilities(scale: Fraction) -> None:
-    rng = np.random.default_rng(3)
-    n = 2_500
-    drawn = np.array([discrete_laplace(scale, rng) for _ in range(n)])
+def goodness(drawn: np.ndarray, scale: Fraction) -> float:
+    """The p-value of draws, (n,), under the formula of discrete Laplace noise."""
+    n = len(drawn)
     a = np.exp(-1 / float(scale))
     edge = int(3 * scale) + 1
     support = np.arange(-edge, edge + 1)
@@ -37,7 +35,15 @@ def test_the_sampler_has_the_exact_probabilities(scale: Fraction) -> None:
     observed, expected = (np.append(x[enough], x[~enough].sum()) for x in (observed, expected))
     if expected[-1] == 0:
         observed, expected = observed[:-1], expected[:-1]
-    assert stats.chisquare(observed, expected).pvalue > 0.001
+    return float(stats.chisquare(observed, expected).pvalue)
+
+
+@pytest.mark.parametrize("scale", [Fraction(1), Fraction(7, 3), Fraction(1, 3), Fraction(40)])
+def test_the_sampler_has_the_exact_probabilities(scale: Fraction) -> None:
+    rng = np.random.default_rng(3)
+    n = 2_500
+    drawn = np.array([discrete_laplace(scale, rng) for _ in range(n)])
+    assert goodness(drawn, scale) > 0.001
     assert discrete_laplace(Fraction(0), rng) == 0
     assert isinstance(discrete_laplace(Fraction(2**90, 3), rng), int)
 
@@ -170,12 +176,31 @@ def test_bounds_are_of_numeric_columns_of_the_table() -> None:
     assert "wage" in str(laplace(bounds=("wage 0 9",)).skip(SCHEMA))
 
 
+needs_opendp = pytest.mark.skipif(not importlib.util.find_spec("opendp"), reason="needs the package opendp (extra dp)")
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("opendp")), reason="the package opendp is installed")
 def test_opendp_is_asked_for_by_name_where_it_is_missing() -> None:
-    if importlib.util.find_spec("opendp"):
-        noise = seen("SELECT count(*) FROM t", "laplace:backend=opendp,budget=100000") - 60
-        assert 0.85 < noise.std() / spread(1) < 1.15
-    else:
-        with pytest.raises(ParameterError, match=r"snoopbench\[dp\]"):
-            laplace(backend="opendp")
-    assert type(laplace()).protect is not Defense.protect
-    assert set(TABLES)
+    with pytest.raises(ParameterError, match=r"snoopbench\[dp\]"):
+        laplace(backend="opendp")
+
+
+@needs_opendp
+@pytest.mark.parametrize("scale", [Fraction(1), Fraction(7, 3), Fraction(1, 3), Fraction(40)])
+def test_opendps_sampler_has_the_exact_probabilities(scale: Fraction) -> None:
+    """It draws from the system: one run in ten thousand fails by chance."""
+    assert goodness(np.array([_opendp(0, scale) for _ in range(2_500)]), scale) > 1e-4
+    assert _opendp(7, Fraction(0)) == 7
+    assert {_opendp(sign * 2**52, Fraction(1, 1000)) for sign in (-1, 1)} == {-(2**52), 2**52}
+
+
+@needs_opendp
+def test_opendp_answers_through_sql() -> None:
+    spec = f"laplace:bounds={BOUNDS},backend=opendp,budget=100000"
+    noise = seen("SELECT count(*) FROM t", spec) - 60
+    assert abs(noise.mean()) < 4 * spread(1) / np.sqrt(len(noise))
+    assert 0.8 < noise.std() / spread(1) < 1.2  # 800 draws of kurtosis 6: 5 standard errors
+    sure = f"laplace:bounds={BOUNDS},backend=opendp,epsilon=100000,budget=300000"
+    sql = "SELECT sum(age), avg(pay) FROM t"
+    truth = answer(session("all known", "none"), sql).rows[0]
+    assert answer(session("all known", sure), sql).rows[0] == pytest.approx(truth, abs=0.01)

@@ -24,7 +24,7 @@ from harness.errors import DatasetError, UserError
 from harness.model import Answer, Column, Kind, Table
 from harness.plan import Benchmark
 from harness.session import LocalSession
-from harness.sql.compile import UID_HASH
+from harness.sql.plan import UID_HASH
 from harness.trial import engines, first_table
 from harness.utility import questions
 from tests.conftest import judged

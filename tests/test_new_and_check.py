@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.checks import CHECKS, examine, sentence, subject_of
+from harness.checks import CHECKS, HYBRID, examine, sentence, subject_of
 from harness.cli import main
 
 KINDS = ("attack", "defense", "dataset")
@@ -84,6 +84,7 @@ class mine(Dataset):
 LOADED = "        return Table(Schema(name, columns, uid='uid', secrets=secrets, derived=derived), frame)\n"
 RUN = "    def run(self, session, knowledge, victims, rng):\n        "
 ASKED = "session.query('SELECT salary_band, count(*) FROM employees GROUP BY 1')"
+UPDATE = "    def update(self, delta, engine, log, rng):\n        "
 ANSWER = "    def answer(self, buckets, rng):\n        "
 
 BROKEN = [
@@ -126,6 +127,26 @@ BROKEN = [
         DEFENSE + "    def protect(self, table, rng):\n        COUNT[0] = len(table.frame)\n        return table\n"
         "    def plan(self, query, log): return Plan(query, notices=(f'{COUNT[0]} rows',))\n",
         "refusals_depend_on_no_rows",
+    ),
+    (
+        "defense",
+        DEFENSE + ANSWER + "return buckets if buckets.table_users > 1 else 1 / 0\n",
+        "odd_tables_are_protected_too",
+    ),
+    ("defense", DEFENSE + UPDATE + "return None\n", "update_returns_what_it_should"),
+    ("defense", DEFENSE + UPDATE + "delta.added['age'] = 1\n        return delta\n", "update_returns_what_it_should"),
+    ("defense", DEFENSE + UPDATE + "return Delta(delta.removed, delta.added[['uid']])\n", "update_returns"),
+    ("defense", DEFENSE + UPDATE + "engine.apply(delta)\n        return Refused('no', 'No.')\n", "update_returns"),
+    (
+        "defense",
+        DEFENSE + UPDATE + "COUNT[0] += 1\n        return Delta(delta.removed, delta.added.assign(age=COUNT[0]))\n",
+        "updates_leave_a_table_to_ask",
+    ),
+    (
+        "defense",
+        DEFENSE + UPDATE + "return delta\n    def plan(self, query, log):\n"
+        "        return Plan(query) if not log.updates else 1 / 0\n",
+        "updates_leave_a_table_to_ask",
     ),
     # attacks
     ("attack", "from harness.engine import DuckEngine\n" + ATTACK + RUN + "return []\n", "reaches_for_nothing"),
@@ -175,6 +196,28 @@ def test_what_is_broken_is_found(kind: str, text: str, check: str, monkeypatch: 
     assert finding.reason
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "k-threshold+output-perturbation",
+        "query-budget+laplace+rounding",
+        "partitioning:by=[member],dummies=2+overlap-control:r=20",
+        "nielson:gamma=8+data-swapping+microaggregation",
+        "output-perturbation:kind=wrong-record,p=0.5+rounding:kind=random",
+    ],
+)
+def test_a_hybrid_is_checked_as_one_defense(spec: str):
+    findings = examine(subject_of(spec))
+    assert [f.check for f in findings] == [sentence(check) for check in HYBRID]
+    assert {f.status for f in findings} == {"ok"}, [f.reason for f in findings]
+
+
+def test_what_is_wrong_with_a_part_is_found_in_the_hybrid():
+    Path("mine.py").write_text(HEAD + DEFENSE + ANSWER + "buckets.values[:] += 1\n        return buckets\n")
+    (failed,) = {f.reason for f in examine(subject_of("none+./mine.py")) if f.status == "failed"}
+    assert "writes into the buckets" in failed
+
+
 def test_an_attack_that_knows_what_it_did_not_pay_for(monkeypatch: pytest.MonkeyPatch):
     """It learns from the dataset's generator what others must ask for."""
     body = (
@@ -209,7 +252,9 @@ def test_the_command_says_what_failed(capsys: pytest.CaptureFixture[str]):
         (["difference", "nothing"], "nothing is no attack, defense or dataset"),
         (["./no.py"], "There is no file ./no.py"),
         (["./both.py"], "(attack and defense); say which with --kind"),
-        (["sticky+none"], "one by one"),
+        (["sticky+none", "--kind", "attack"], "only defenses can be checked together"),
+        (["sticky+nothing"], "There is no defense called 'nothing'"),
+        (["rounding+laplace"], "laplace cannot stand there"),
         (["k-threshold:k=0"], "k is a whole number"),
         ([], "Missing argument"),
     ],

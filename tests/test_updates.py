@@ -19,7 +19,7 @@ from harness.model import Answer, Column, Delta, Derived, Kind, Refused, Schema,
 from harness.plugin import Defense, Session
 from harness.seeds import digest, generator
 from harness.session import LocalSession
-from harness.sql.compile import ROW_NUMBER, UID_HASH
+from harness.sql.plan import ROW_NUMBER, UID_HASH
 
 SALT = digest("the salt of test_updates")
 SCHEMA = Schema(

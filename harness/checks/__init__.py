@@ -22,6 +22,7 @@ CHECKS: dict[KindName, tuple[Check, ...]] = {
     "defenses": page.CHECKS + defense.CHECKS,
     "datasets": page.CHECKS + dataset.CHECKS,
 }
+HYBRID = (page.can_be_copied, *defense.CHECKS)
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ def subject_of(spec: str, kind: KindName | None = None) -> Subject:
     """What a spec names. Raises UserError where there is no such plug-in, it cannot be built, or `kind` must say
     which one is meant."""
     parts = specs.parse(spec)
+    if len(parts) > 1 and kind not in (None, "defenses"):
+        raise UnknownPlugin(f"{spec} names several plug-ins; only defenses can be checked together.")
     if len(parts) > 1:
-        raise UnknownPlugin(f"{spec} names several defenses; check them one by one.")
+        plugin, canonical = build("defenses", spec)
+        return Subject("defenses", spec, canonical, plugin)
     with contextlib.redirect_stdout(sys.stderr):  # what a page prints is no finding
         kinds = registry.kinds(parts[0].ref)
     if kind is None and len(kinds) > 1:
@@ -53,10 +57,11 @@ def subject_of(spec: str, kind: KindName | None = None) -> Subject:
 
 
 def examine(subject: Subject, debug: bool = False) -> list[Finding]:
-    """All checks of the subject's kind, in the order of the table. With `debug` the traceback of each failure goes to
-    standard error."""
+    """All checks of the subject's kind, in the order of the table; of a hybrid those that are not about a page. With
+    `debug` the traceback of each failure goes to standard error."""
     with contextlib.redirect_stdout(sys.stderr):
-        return [_finding(check, subject, debug) for check in CHECKS[subject.kind]]
+        checks = HYBRID if isinstance(subject.plugin, registry.Hybrid) else CHECKS[subject.kind]
+        return [_finding(check, subject, debug) for check in checks]
 
 
 def sentence(check: Check) -> str:

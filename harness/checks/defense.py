@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from harness.checks.subject import Check, Inapplicable, Subject, expect
-from harness.errors import QueryRefused
-from harness.model import Answer, Column, Kind, Refused, Schema, Table
-from harness.plugin import Defense, answered, planned
+from harness.errors import QueryRefused, UpdateError
+from harness.model import Answer, Column, Delta, Kind, Refused, Schema, Table, Update
+from harness.plugin import Defense, answered, planned, updated
 from harness.seeds import generator
 from harness.session import History, LocalSession
 from harness.sql import Buckets, Plan, Query, analyse, parse
@@ -56,6 +56,8 @@ QUERIES = (
     "SELECT count(*) FROM people",
 )
 
+ROWS = "SELECT uid, team, age, height, member, joined, count(*) FROM people GROUP BY ALL"
+
 
 def _people(seed: int = 1, size: int = 150) -> Table:
     rng = generator("check people", seed)
@@ -75,13 +77,35 @@ def _people(seed: int = 1, size: int = 150) -> Table:
     return Table(SCHEMA, frame)
 
 
+def _odd() -> dict[str, Table]:
+    """Tables that break what was written with ordinary ones in mind."""
+    people = _people(size=24).frame
+    same = people.assign(team="red", age=30, height=170.0, member=True, joined=people["joined"].iloc[0])
+    null = {
+        "team": None,
+        "age": pd.array([None] * 24, dtype="Int64"),
+        "height": np.nan,
+        "member": pd.array([None] * 24, dtype="boolean"),
+        "joined": np.datetime64("NaT", "us"),
+    }
+    frames = {
+        "of one row": people[:1],
+        "of one user with several rows": people.assign(uid=7),
+        "of several rows a user": people.assign(uid=people["uid"] // 3),
+        "of equal rows": same,
+        "of NULL": people.assign(**null).astype({"team": object, "joined": "datetime64[us]"}),
+        "of numbers below zero": people.assign(age=-people["age"] * 10**6, height=-people["height"] * 1e6),
+    }
+    return {name: Table(SCHEMA, frame) for name, frame in frames.items()}
+
+
 @contextmanager
-def _session(subject: Subject, seed: int = 1, size: int = 150) -> Iterator[LocalSession]:
+def _session(subject: Subject, seed: int = 1, size: int = 150, table: Table | None = None) -> Iterator[LocalSession]:
     """A fresh session of a fresh defense with the small table; the same noise whenever the seed is the same."""
     defense: Defense = subject.built_again()
     if reason := defense.skip(SCHEMA):
         raise Inapplicable(reason)
-    pair = engines(_people(seed, size), defense, seed, 0)
+    pair = engines(table or _people(seed, size), defense, seed, 0)
     try:
         yield LocalSession(SCHEMA, pair[0], defense, generator("check answers", seed))
     finally:
@@ -136,7 +160,7 @@ def protect_leaves_its_input_alone(subject: Subject) -> None:
     expect(isinstance(published, Table), f"protect returned a {type(published).__name__}, not a Table.")
     assert isinstance(published, Table)
     expect(published.schema == SCHEMA, "protect changed the schema.")
-    checked(published, "the protected table")
+    checked(published, "the protected table", empty=True)
     expect(table.frame.equals(_people().frame), "protect writes into the frame that it is given; copy it first.")
 
 
@@ -155,6 +179,20 @@ def empty_results_and_null_are_handled(subject: Subject) -> None:
     with _session(subject) as session:
         for batch in (EMPTY[:1], EMPTY[1:], EMPTY, ("SELECT team, avg(height) FROM people GROUP BY 1",), ()):
             expect(len(session.query_many(batch)) == len(batch), "A batch came back with another length.")
+
+
+def odd_tables_are_protected_too(subject: Subject) -> None:
+    """Tables of one row, of equal rows, of NULL, of numbers below zero and of several rows a user are protected and
+    answered."""
+    for name, table in _odd().items():
+        try:
+            with _session(subject, table=table) as session:
+                for result in session.query_many(QUERIES):
+                    _said(result)
+        except Inapplicable:
+            raise
+        except Exception as error:
+            expect(False, f"{type(error).__name__} with a table {name}: {error}")
 
 
 def a_batch_is_its_queries_one_by_one(subject: Subject) -> None:
@@ -188,12 +226,68 @@ def refusals_depend_on_no_rows(subject: Subject) -> None:
         expect(first == second == third, f"What is said of {sql} depends on the rows.")
 
 
+def _updates() -> tuple[Update, ...]:
+    """What an owner does: users come, go and change, alone and two alike; and nothing at all."""
+    frame = _people().frame
+    one = frame.iloc[[3]]
+    two = frame[frame["age"] == frame["age"].mode()[0]].iloc[:2]
+    new = two.assign(uid=[10_001, 10_002], team=None, height=np.nan)
+    return (
+        Update(insert=new[:1].assign(uid=10_003)),
+        Update(insert=new),
+        Update(delete=one[["uid"]]),
+        Update(change=two[["uid"]].assign(height=[150.0, np.nan])),
+        Update(delete=two[["uid"]]),
+        Update(insert=two),
+        Update(),
+    )
+
+
+def _found(session: LocalSession, update: Update) -> Delta | None:
+    """The rows of an update, or None where the published table has none of those that it names."""
+    try:
+        return session._engine.find(update)
+    except UpdateError:
+        return None
+
+
+def update_returns_what_it_should(subject: Subject) -> None:
+    """`update` returns a Delta with frames like those it is given, or Refused, and changes neither these nor the
+    table."""
+    with _session(subject) as session:
+        engine, rows = session._engine, Plan(analyse(parse(ROWS), SCHEMA))
+        before = engine.run([rows])
+        for delta in filter(None, [_found(session, update) for update in _updates()]):
+            given = [frame.copy(deep=True) for frame in (delta.removed, delta.added)]
+            said = updated(session._defense, delta, engine, session.history, session._rng)
+            same = all(a.equals(b) for a, b in zip(given, (delta.removed, delta.added), strict=True))
+            expect(same, "update writes into the frames that it is given; copy them first.")
+            if isinstance(said, Delta):
+                names = [list(frame.columns) for frame in (said.removed, said.added)]
+                expect(names == [list(SCHEMA.names)] * 2, f"update returned frames with the columns {names}.")
+        after = engine.run([rows])
+        expect(_arrays(before) == _arrays(after), "update changes the table by itself; return a Delta.")
+
+
+def updates_leave_a_table_to_ask(subject: Subject) -> None:
+    """After updates, taken or refused, queries are answered, and the same seed gives the same."""
+    heard = []
+    for _ in range(2):
+        with _session(subject) as session:
+            said = [repr(session.apply(update)) for update in _updates() if _found(session, update) is not None]
+            heard.append(said + [_said(result) for result in session.query_many(QUERIES)])
+    expect(heard[0] == heard[1], "Updates or what is answered after them differ in another session of the same seed.")
+
+
 CHECKS: tuple[Check, ...] = (
     stages_return_what_they_should,
     protect_leaves_its_input_alone,
     ordinary_queries_are_answered_or_refused,
     empty_results_and_null_are_handled,
+    odd_tables_are_protected_too,
     a_batch_is_its_queries_one_by_one,
     same_seed_same_answers,
     refusals_depend_on_no_rows,
+    update_returns_what_it_should,
+    updates_leave_a_table_to_ask,
 )

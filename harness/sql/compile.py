@@ -17,18 +17,14 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.seeds import digest
+from harness.sql.astray import picked, source, strayed
 from harness.sql.expressions import condition_tree, term_tree
-from harness.sql.plan import HIGH, LOW, ROWS, Plan
+from harness.sql.plan import HIGH, LOW, ROW_NUMBER, ROWS, STORED, UID_HASH, Plan
 from harness.sql.query import (
     Aggregate,
     Query,
     Ref,
 )
-
-ROW_NUMBER = "#row"
-UID_HASH = "#uid_hash"
-STORED = "#stored"
 
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
@@ -42,6 +38,7 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
 
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
+    plan = strayed(plan)
     two_levels = plan.top and not unique_uid
     select = _two_levels(plan, uid, salt) if two_levels else _one_level(plan, uid, unique_uid, salt)
     return _with_first(plan, select, salt) if plan.first else select
@@ -71,7 +68,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Selec
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
-    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
+    select = exp.select(*columns).from_(source(plan, salt))
     number = _count() if unique_uid else _count(users, distinct=True)
     return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
 
@@ -119,7 +116,7 @@ def _keys_and(plan: Plan, columns: list[exp.Expr], salt: bytes) -> exp.Select:
     """One row a bucket: its keys and these columns, in no order."""
     query = plan.query
     keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    select = exp.select(*keys, *columns).from_(exp.table_(query.table, quoted=True))
+    select = exp.select(*keys, *columns).from_(source(plan, salt))
     select = _of_rows(select, plan, salt)
     return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
 
@@ -156,10 +153,7 @@ def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
     if plan.query.where is not None:
         select = select.where(condition_tree(plan.query.where), copy=False)
     if plan.sample is not None:
-        key = exp.Literal.string(digest("sample", plan.sample.key, key=salt, size=16).hex())
-        drawn = _call("md5_number_lower", _call("concat", key, _quoted(ROW_NUMBER)))
-        limit = exp.Literal.number(min(int(plan.sample.rate * 2.0**64), 2**64 - 1))
-        select = select.where(exp.LT(this=drawn, expression=limit), copy=False)
+        select = select.where(picked(plan.sample, salt), copy=False)
     return select
 
 
@@ -200,7 +194,7 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
         inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
         merged = _call("flatten", _call("list", _quoted("cells")))
         outer.append(_as(_call("len", _call("list_distinct", merged)), "cells"))
-    select = _of_rows(exp.select(*inner).from_(exp.table_(query.table, quoted=True)), plan, salt)
+    select = _of_rows(exp.select(*inner).from_(source(plan, salt)), plan, salt)
     users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
     return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query, plan.fewest, _count())
 

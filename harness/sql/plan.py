@@ -19,10 +19,15 @@ from harness.sql.query import Query, Ref
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+# The columns of a loaded table that no analyst can name, and the table's stored version.
+ROW_NUMBER = "#row"
+UID_HASH = "#uid_hash"
+STORED = "#stored"
+
 
 @dataclass(frozen=True)
 class Sample:
-    """Which rows take part in a query: the share `rate` that a keyed hash of `key` and the hidden row number picks.
+    """Some of the rows: the share `rate` that a keyed hash of `key` and the hidden row number picks for a query.
     `once`: no other query of the session has this key."""
 
     rate: float
@@ -44,7 +49,8 @@ class Plan:
     beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is.
 
     `domains`: the number of different values of each of these columns in the whole table. `sample`: only a part of the
-    rows takes part."""
+    rows takes part. `astray`: this part of the rows is aggregated with the values of another row of the table, the same
+    one in all columns; keys, conditions and the uid are the row's own."""
 
     query: Query
     users: bool = False
@@ -60,6 +66,12 @@ class Plan:
     cells: tuple[Ref, ...] = ()
     domains: tuple[Ref, ...] = ()
     sample: Sample | None = None
+    astray: Sample | None = None
+
+    @property
+    def once(self) -> bool:
+        """Whether no other query of the session is executed as this one is."""
+        return any(part is not None and part.once for part in (self.sample, self.astray))
 
     def also(self, other: Plan) -> Plan:
         """The other plan's query with the extras of both: how defenses are chained."""
@@ -78,6 +90,7 @@ class Plan:
             cells=other.cells or self.cells,
             domains=tuple(dict.fromkeys(self.domains + other.domains)),
             sample=other.sample or self.sample,
+            astray=other.astray or self.astray,
         )
 
 

@@ -12,7 +12,7 @@ what the defense lets out and never on the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -136,7 +136,7 @@ class Aggregate:
     """`function([DISTINCT] on)`; `on` is None for count(*)."""
 
     function: Function
-    on: Ref | Call | None = None
+    on: Term | None = None
     distinct: bool = False
 
     @property
@@ -218,6 +218,13 @@ def refs_of(term: Term) -> tuple[Ref, ...]:
     if isinstance(term, Call):
         return tuple(dict.fromkeys(ref for arg in term.args for ref in refs_of(arg)))
     return (term,) if isinstance(term, Ref) else ()
+
+
+def with_columns(term: Term, by: Callable[[Ref], Term]) -> Term:
+    """The term with another one in place of each of its columns."""
+    if isinstance(term, Call):
+        return Call(term.function, tuple(with_columns(arg, by) for arg in term.args), term.kind)
+    return by(term) if isinstance(term, Ref) else term
 
 
 def columns_of(condition: Condition) -> tuple[Ref, ...]:
