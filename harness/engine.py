@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import tempfile
-from collections.abc import Sequence
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +35,11 @@ from harness.sql.plan import (
 )
 
 CACHED_BUCKETS = 2_000_000
+IDLE = 4  # databases that a process keeps for the next engine
+SHARED, SHORT = 8_000, 10_000  # so many compiled plans, of so many characters, are remembered by the process
+_texts: dict[tuple[Plan, str, bool, bytes], str] = {}
+_CATALOG = '"#data"'
+_idle: defaultdict[tuple[int, int, str], list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 
 
 @dataclass(frozen=True)
@@ -55,10 +64,9 @@ class DuckEngine:
         self._table = table.schema.table
         self._results: dict[str, Result] = {}
         self._cached = 0
-        self._connection = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
+        self._connection, self._leave = _lease(self, threads, memory)
         try:
             self._load(table)
-            self._lock()
         except duckdb.Error as error:
             raise BenchmarkError(f"The table {table.schema.table} cannot be loaded: {error}") from error
 
@@ -106,21 +114,6 @@ class DuckEngine:
         self._count()
         return done
 
-    def _lock(self) -> None:
-        # Inside its temporary directory DuckDB reads and writes files whatever else is forbidden, so this one is
-        # nobody else's; DuckDB makes it when it must spill, and removes it.
-        spill = Path(tempfile.gettempdir(), f"snoopbench-{secrets.token_hex(16)}")
-        for setting in (
-            "python_enable_replacements = false",
-            f"temp_directory = '{_quoted_text(str(spill))}'",
-            "autoinstall_known_extensions = false",
-            "autoload_known_extensions = false",
-            "allow_community_extensions = false",
-            "enable_external_access = false",
-            "lock_configuration = true",
-        ):
-            self._connection.execute(f"SET {setting}")
-
     def run(self, plans: Sequence[Plan]) -> Buckets:
         """The buckets of a batch of plans, ordered by plan, then by keys. Raises EngineError."""
         compiled: dict[Plan, str] = {}
@@ -137,14 +130,21 @@ class DuckEngine:
 
     def text(self, plan: Plan) -> str:
         """The SQL that a plan is executed as."""
-        return compile_plan(plan, self._schema.uid, self.unique_uid, self.salt)
+        key = (plan, self._schema.uid, self.unique_uid, self.salt if plan.sample else b"")
+        if (text := _texts.get(key)) is None:
+            text = compile_plan(*key)
+            if len(text) <= SHORT:
+                if len(_texts) >= SHARED:
+                    _texts.clear()
+                _texts[key] = text
+        return text
 
     def interrupt(self) -> None:
         """Stop the statement that runs now; its `run` raises EngineError."""
         self._connection.interrupt()
 
     def close(self) -> None:
-        self._connection.close()
+        self._leave()
 
     def _result(self, sql: str, keep: bool = True) -> Result:
         if (known := self._results.get(sql)) is not None:
@@ -162,6 +162,59 @@ class DuckEngine:
         self._results[sql] = result
         self._cached += result.rows + 1
         return result
+
+
+def _lease(engine: DuckEngine, threads: int, memory: str) -> tuple[duckdb.DuckDBPyConnection, Callable[[], object]]:
+    """A connection to an empty, locked database that is this engine's alone, and what gives the database back, at the
+    latest when the engine is gone. To open a database takes longer than most trials ask it (DuckDB enters its
+    functions in the catalog), so the next engine gets the one that an earlier engine has left."""
+    idle = _idle[os.getpid(), threads, memory]  # a fork inherits none
+    database = None
+    with contextlib.suppress(IndexError):
+        database = idle.pop()
+    database = database or _opened(threads, memory)
+    database.execute(f"ATTACH ':memory:' AS {_CATALOG}")
+    connection = database.cursor()
+    leave = weakref.finalize(engine, _left, connection, database, idle)
+    leave.atexit = False
+    connection.execute(f"USE {_CATALOG}")
+    return connection, leave
+
+
+def _left(
+    connection: duckdb.DuckDBPyConnection, database: duckdb.DuckDBPyConnection, idle: list[duckdb.DuckDBPyConnection]
+) -> None:
+    """Forget all that the engine did: its connection's views, settings and transaction, and the catalog of its tables.
+    A database that cannot forget is nobody's any more."""
+    connection.close()
+    try:
+        database.execute(f"DETACH {_CATALOG}")
+    except duckdb.Error:
+        database.close()
+        return
+    if len(idle) < IDLE:
+        idle.append(database)
+    else:
+        database.close()
+
+
+def _opened(threads: int, memory: str) -> duckdb.DuckDBPyConnection:
+    """A new database in memory that reads no file and takes no setting."""
+    database = duckdb.connect(":memory:", config={"threads": threads, "memory_limit": memory})
+    # Inside its temporary directory DuckDB reads and writes files whatever else is forbidden, so this one is
+    # nobody else's; DuckDB makes it when it must spill, and removes it.
+    spill = Path(tempfile.gettempdir(), f"snoopbench-{secrets.token_hex(16)}")
+    for setting in (
+        "python_enable_replacements = false",
+        f"temp_directory = '{_quoted_text(str(spill))}'",
+        "autoinstall_known_extensions = false",
+        "autoload_known_extensions = false",
+        "allow_community_extensions = false",
+        "enable_external_access = false",
+        "lock_configuration = true",
+    ):
+        database.execute(f"SET {setting}")
+    return database
 
 
 class _Batch:

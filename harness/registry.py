@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import sys
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -263,18 +263,23 @@ def _follow(path: Path, files: set[Path]) -> None:
         return
     files.add(path)
     house = Path(__file__).parent.parent
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        imported = []
+    for name in _imported(path.read_bytes()):
+        stem = house.joinpath(*name.split("."))
+        for candidate in (stem.with_suffix(".py"), stem / "__init__.py"):
+            if candidate.is_file():
+                _follow(candidate, files)
+
+
+@lru_cache(maxsize=256)
+def _imported(source: bytes) -> tuple[str, ...]:
+    """The names under the plug-in folders that a file of this content imports."""
+    found: dict[str, None] = {}
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            found |= dict.fromkeys([node.module, *(f"{node.module}.{alias.name}" for alias in node.names)])
         elif isinstance(node, ast.Import):
-            imported = [alias.name for alias in node.names]
-        for name in imported:
-            if name.split(".")[0] in _BASES:
-                stem = house.joinpath(*name.split("."))
-                for candidate in (stem.with_suffix(".py"), stem / "__init__.py"):
-                    if candidate.is_file():
-                        _follow(candidate, files)
+            found |= dict.fromkeys(alias.name for alias in node.names)
+    return tuple(name for name in found if name.split(".")[0] in _BASES)
 
 
 def _digest(files: set[Path]) -> str:

@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Connection
 from types import FrameType
 from typing import Any
 
@@ -24,7 +23,7 @@ from harness.plan import Benchmark, Task
 from harness.record import TrialRecord
 from harness.report.summary import summary
 from harness.store import Store
-from harness.trial import first_table, run_trial
+from harness.trial import first_table, run_trial, send_record
 
 
 class Interrupted(SnoopBenchError):
@@ -113,7 +112,7 @@ def _alone(task: Task) -> TrialRecord:
     """The task in a process of its own; a failed record with the signal's name when that dies."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_send_record, args=(task, sender), daemon=True)
+    process = context.Process(target=send_record, args=(task, sender), daemon=True)
     with _sigint_ignored():
         process.start()
     sender.close()
@@ -126,11 +125,6 @@ def _alone(task: Task) -> TrialRecord:
         return TrialRecord(task.key, task.trial, f"The worker process of this trial died ({how}).")
     process.join()
     return record
-
-
-def _send_record(task: Task, sender: Connection) -> None:
-    with threadpool_limits(1):
-        sender.send(run_trial(task))
 
 
 @contextlib.contextmanager

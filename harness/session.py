@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ BATCH = 2_000  # questions handled between two looks at the clock, or so many ch
 BATCH_TEXT = 500_000
 SETS = 50  # of them executed at once where the users of each bucket are fetched
 PARSED = 200_000  # texts whose parse is remembered
+SHORT, SHARED, SCHEMAS = 2_000, 4_000, 8  # texts of so many characters, of so many schemas, also by later sessions
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class LocalSession:
         self._rng = rng
         self._limits = limits or Limits()
         self._parsed: dict[str, Query | Refused] = {}
+        self._read_short = _reader(schema)
         self._analyst = analyst
         self._memory: dict[Any, Any] = {}
         self.history = History(schema, nonce=rng.spawn(1)[0].bytes(16))  # takes nothing from the noise of the answers
@@ -140,7 +143,7 @@ class LocalSession:
     def _parse(self, sql: str) -> Query | Refused:
         if (known := self._parsed.get(sql)) is None:
             try:
-                known = analyse(parse(sql), self._schema)
+                known = self._read_short(sql) if len(sql) <= SHORT else analyse(parse(sql), self._schema)
             except QueryRefused as refusal:
                 known = Refused.of(refusal)
             if len(self._parsed) < PARSED:
@@ -162,6 +165,13 @@ class LocalSession:
         with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
             buckets = answered(self._defense, buckets, self._rng)
         return _answers(buckets)
+
+
+@lru_cache(maxsize=SCHEMAS)
+def _reader(schema: Schema) -> Callable[[str], Query]:
+    """What a text asks of a table of that schema, remembered by the process: trials ask much of the same, the
+    workload above all."""
+    return lru_cache(maxsize=SHARED)(lambda sql: analyse(parse(sql), schema))
 
 
 def _cuts(sqls: Sequence[str]) -> list[int]:

@@ -9,10 +9,12 @@ import time
 import traceback
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from harness import isolate, registry
 from harness.channel import Outcome, conduct
@@ -28,7 +30,7 @@ from harness.session import Ledger, LocalSession
 from harness.utility import Workload, utility
 
 REPLAYED = 20  # queries asked again at once when looking for one that the defense answers in its own way
-KEPT = 4  # tables of datasets that are not random
+KEPT = 4  # tables of datasets that are not random, and workloads
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,12 @@ def _run_trial(task: Task) -> TrialRecord:
         return TrialRecord(task.key, task.trial, traceback.format_exc())
 
 
+def send_record(task: Task, sender: Connection) -> None:
+    """`run_trial` in a process of its own, which imports no more than a trial needs."""
+    with threadpool_limits(1):
+        sender.send(run_trial(task))
+
+
 def attack_once(task: Task) -> Judged:
     """The trial up to its score. Raises SnoopBenchError, or what a plug-in raised."""
     benchmark = task.benchmark
@@ -134,7 +142,7 @@ def load(dataset: Dataset, spec: str, seed: int, trial: int) -> Table:
     """The dataset's rows in this trial: a fresh draw, or the same rows every time where it is not random."""
     if not dataset.random:
         return _fixed(spec, tuple(content(dataset)))
-    return checked(dataset.load(generator(seed, "dataset", spec, trial)), spec)
+    return _drawn(spec, tuple(content(dataset)), seed, trial)
 
 
 def first_table(dataset: Dataset, spec: str, seed: int) -> Table:
@@ -147,21 +155,25 @@ def _fixed(spec: str, _content: tuple[str, ...]) -> Table:
     return checked(registry.dataset(spec)[0].load(generator("fixed", spec)), spec)
 
 
-_workloads: dict[str, Workload] = {}  # by spec, of the tables that `_fixed` keeps
+@lru_cache(maxsize=1)
+def _drawn(spec: str, _content: tuple[str, ...], seed: int, trial: int) -> Table:
+    return checked(registry.dataset(spec)[0].load(generator(seed, "dataset", spec, trial)), spec)
+
+
+_workloads: dict[str, Workload] = {}  # by spec, of the table that was last asked
 
 
 def _workload(judged: Judged, task: Task) -> Workload:
     """The workload with its true answers. They come from the true table and nothing else of a trial, so a table that
-    is the same in every trial is asked once."""
+    is the same in the next trial is asked once."""
     spec = task.benchmark.dataset
     known = _workloads.get(spec)
     if known is not None and known.table is judged.table:
         return known
     found = Workload.of(judged.table, judged.exact_session())
-    if not registry.dataset(spec)[0].random:
-        if len(_workloads) >= KEPT:
-            _workloads.clear()
-        _workloads[spec] = found
+    if spec not in _workloads and len(_workloads) >= KEPT:
+        _workloads.clear()
+    _workloads[spec] = found
     return found
 
 

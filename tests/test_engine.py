@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import defaultdict
 from functools import reduce
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.engine import DuckEngine
+from harness.engine import DuckEngine, _opened
 from harness.errors import BenchmarkError, EngineError
 from harness.model import Column, Kind, Refused, Schema, Table
 from harness.session import LocalSession
@@ -258,3 +259,59 @@ def test_minus_zero_is_zero_and_overflow_is_a_number():
     )
     assert [str(x) for x in buckets.keys[0].tolist()] == ["0.0", "1e+308"]
     assert buckets.values[0].tolist() == [2.0**64, 0.0]
+
+
+def everything(engine: DuckEngine) -> set[str]:
+    """The names of all tables, views and settings of a session that the engine's connection can see."""
+    sql = (
+        "SELECT database_name || '.' || table_name FROM duckdb_tables() UNION ALL "
+        "SELECT view_name FROM duckdb_views() WHERE NOT internal UNION ALL SELECT name FROM duckdb_variables() "
+        "UNION ALL SELECT database_name FROM duckdb_databases() WHERE NOT internal"
+    )
+    return {name for (name,) in engine._connection.execute(sql).fetchall()}
+
+
+@pytest.mark.parametrize("how", ["closed", "dropped"])
+def test_a_database_that_an_engine_has_left_is_used_again_and_holds_nothing_of_it(
+    staff: Table, monkeypatch: pytest.MonkeyPatch, how: str
+):
+    monkeypatch.setattr("harness.engine._idle", defaultdict(list))
+    opened: list[object] = []
+    monkeypatch.setattr("harness.engine._opened", lambda *how: opened.append(how) or _opened(*how))
+    first = DuckEngine(staff, SALT)
+    alone = everything(first)
+    connection = first._connection
+    for left_over in (
+        "CREATE TEMP TABLE left_over AS SELECT 1", "CREATE VIEW seen AS SELECT 1", "SET VARIABLE kept = 1", "BEGIN",
+        "CREATE TABLE half_done AS SELECT 1",
+    ):  # fmt: skip
+        connection.execute(left_over)
+    connection.register("shown", staff.frame)
+    assert len(everything(first)) > len(alone)
+    if how == "closed":
+        first.close()
+        first.close()
+        with pytest.raises(EngineError):
+            first.run([plan("SELECT count(*) FROM staff")])
+    del first
+    second = DuckEngine(staff, b"other" + SALT)
+    assert len(opened) == 1
+    assert everything(second) == alone
+    with pytest.raises(duckdb.Error):
+        second._connection.execute("SELECT * FROM shown")
+    assert second.run([plan("SELECT count(*) FROM staff")]).values.tolist() == [[12]]
+    third = DuckEngine(staff, SALT)
+    assert len(opened) == 2, "no database belongs to two engines"
+    assert everything(third) == everything(second) == alone
+
+
+def test_a_database_in_which_something_stayed_is_used_by_no_one(staff: Table, monkeypatch: pytest.MonkeyPatch):
+    idle = defaultdict(list)
+    monkeypatch.setattr("harness.engine._idle", idle)
+    engine = DuckEngine(staff, SALT)
+    other = engine._connection.cursor()
+    engine._connection.execute('USE memory; DETACH "#data"')
+    engine.close()
+    assert not any(idle.values())
+    with pytest.raises(duckdb.Error):
+        other.execute("SELECT * FROM staff")

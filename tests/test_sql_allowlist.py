@@ -120,7 +120,11 @@ def nodes(cls: type[exp.Expr]) -> Iterator[exp.Expr]:
 def tree(
     sql: str = "SELECT count(*) FROM staff WHERE age = 1 GROUP BY dept HAVING count(*) > 1 ORDER BY dept",
 ) -> exp.Expr:
-    return parse(sql)
+    """A tree of one's own of the text, which is parsed once."""
+    return parsed(sql).copy()
+
+
+parsed = cache(parse)
 
 
 def is_refused(select: exp.Expr) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -119,10 +120,10 @@ NESTS = [
     *(("(a JOIN ", ")"), ("EXISTS (", ")"), ("x -> (", ")"), ("(a = ", ")"), ("(a AND ", ")"), ("a IN (", ")")),
 ]
 ATTACKER = """
-import json, sys, time
+import json, pickle, sys, time
 from harness.errors import QueryRefused
 from harness.sql import analyse, parse
-from tests.conftest import SCHEMA
+SCHEMA = pickle.loads(bytes.fromhex(sys.argv[1]))
 for line in sys.stdin:
     text, started = json.loads(line), time.process_time()
     try:
@@ -136,7 +137,7 @@ for line in sys.stdin:
 def slowest(texts: list[str]) -> float:
     """The longest seconds that a text takes, in a process of its own: a crash there is not the end of the tests."""
     done = subprocess.run(
-        [sys.executable, "-c", ATTACKER],
+        [sys.executable, "-c", ATTACKER, pickle.dumps(SCHEMA).hex()],
         input="\n".join(map(json.dumps, texts)),
         capture_output=True,
         text=True,

@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from harness.model import Kind
 from harness.sql.astray import picked, source, strayed
-from harness.sql.expressions import condition_tree, term_tree
+from harness.sql.expressions import cast, condition_tree, term_tree
 from harness.sql.plan import HIGH, LOW, ROW_NUMBER, ROWS, STORED, UID_HASH, Plan
 from harness.sql.query import (
     Aggregate,
@@ -34,7 +34,7 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
     if plan.stored_below > 0:
         stored = replace(plan, query=replace(plan.query, table=STORED))
         tree = _large_or_stored(plan, _tree(plan, uid, unique_uid, salt), _tree(stored, uid, unique_uid, salt), salt)
-    return tree.sql(dialect="duckdb")
+    return tree.sql(dialect="duckdb", copy=False)
 
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
@@ -68,7 +68,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Selec
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
-    select = exp.select(*columns).from_(source(plan, salt))
+    select = exp.select(*columns).from_(source(plan, salt), copy=False)
     number = _count() if unique_uid else _count(users, distinct=True)
     return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
 
@@ -77,17 +77,17 @@ def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: by
     """The exact buckets of `stored_below` records and more, and of all others what the stored version gives."""
     query = plan.query
     enough = exp.GTE(this=_count(), expression=exp.Literal.number(repr(plan.stored_below)))
-    large = _keys_and(plan, [_as(exp.Literal.number(1), "large")], salt).having(enough)
-    inside = exp.select("1").from_("large").where(_same_keys("large", "part", query))
+    large = _keys_and(plan, [_as(exp.Literal.number(1), "large")], salt).having(enough, copy=False)
+    inside = exp.select("1").from_("large", copy=False).where(_same_keys("large", "part", query), copy=False)
     parts = [
-        exp.select("*").from_(tree.subquery("part")).where(condition)
+        exp.select("*").from_(tree.subquery("part", copy=False), copy=False).where(condition, copy=False)
         for tree, condition in (
             (exact, exp.Exists(this=inside)),
             (stored, exp.Not(this=exp.Exists(this=inside.copy()))),
         )
     ]
-    both = exp.union(*parts, distinct=False, copy=False).with_("large", as_=large)
-    return both.order_by(*_positions(query)) if query.keys else both
+    both = exp.union(*parts, distinct=False, copy=False).with_("large", as_=large, copy=False)
+    return both.order_by(*_positions(query), copy=False) if query.keys else both
 
 
 def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
@@ -98,7 +98,7 @@ def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
             value = _double(_measured(aggregate))
             early = _call("min_by", value, _quoted(ROW_NUMBER), width.copy())
             early = _call("coalesce", early, exp.Array(expressions=[]))
-            padding = exp.cast(exp.Literal.string("NaN"), "DOUBLE")
+            padding = cast(exp.Literal.string("NaN"), exp.DType.DOUBLE)
             columns += [
                 _as(_call("list_resize", early, width.copy(), padding), f"first{i}"),
                 _as(_count(value.copy()), f"records{i}"),
@@ -106,17 +106,17 @@ def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
     if not columns:
         return select
     names = [exp.column(column.alias, table="early", quoted=True) for column in columns]
-    joined = exp.select("part.*", *names).from_(select.subquery("part"))
-    early_buckets = _keys_and(plan, columns, salt).subquery("early")
-    joined = joined.join(early_buckets, on=_same_keys("early", "part", plan.query))
-    return joined.order_by(*_positions(plan.query)) if plan.query.keys else joined
+    joined = exp.select("part.*", *names).from_(select.subquery("part", copy=False), copy=False)
+    early_buckets = _keys_and(plan, columns, salt).subquery("early", copy=False)
+    joined = joined.join(early_buckets, on=_same_keys("early", "part", plan.query), copy=False)
+    return joined.order_by(*_positions(plan.query), copy=False) if plan.query.keys else joined
 
 
 def _keys_and(plan: Plan, columns: list[exp.Expr], salt: bytes) -> exp.Select:
     """One row a bucket: its keys and these columns, in no order."""
     query = plan.query
     keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    select = exp.select(*keys, *columns).from_(source(plan, salt))
+    select = exp.select(*keys, *columns).from_(source(plan, salt), copy=False)
     select = _of_rows(select, plan, salt)
     return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
 
@@ -136,16 +136,16 @@ def query_text(query: Query) -> str:
     """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
     slots = [term_tree(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
     columns = [slots[output.slot] for output in query.outputs]
-    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
+    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
     if query.where is not None:
         select = select.where(condition_tree(query.where), copy=False)
-    return select.group_by(*(term_tree(key) for key in query.keys), copy=False).sql(dialect="duckdb")
+    return select.group_by(*(term_tree(key) for key in query.keys), copy=False).sql(dialect="duckdb", copy=False)
 
 
 def domain_text(table: str, column: str) -> str:
     """The SQL that counts the different values of a column in the whole table, NULL among them."""
     select = exp.select(_as(_count(_cell((Ref(column, Kind.TEXT),)), distinct=True), "domain"))
-    return select.from_(exp.table_(table, quoted=True)).sql(dialect="duckdb")
+    return select.from_(exp.table_(table, quoted=True), copy=False).sql(dialect="duckdb", copy=False)
 
 
 def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
@@ -194,9 +194,11 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
         inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
         merged = _call("flatten", _call("list", _quoted("cells")))
         outer.append(_as(_call("len", _call("list_distinct", merged)), "cells"))
-    select = _of_rows(exp.select(*inner).from_(source(plan, salt)), plan, salt)
+    select = _of_rows(exp.select(*inner).from_(source(plan, salt), copy=False), plan, salt)
     users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
-    return _grouped(exp.select(*outer).from_(users.subquery("per_user")), query, plan.fewest, _count())
+    return _grouped(
+        exp.select(*outer).from_(users.subquery("per_user", copy=False), copy=False), query, plan.fewest, _count()
+    )
 
 
 def _of_user(aggregate: Aggregate, uid: str) -> exp.Expr:
@@ -216,7 +218,7 @@ def _merged(aggregate: Aggregate, part: exp.Expr, rows: exp.Expr) -> exp.Expr:
         case "count":
             return _call("coalesce", _call("sum", part), exp.Literal.number(0))
         case "avg":
-            return exp.Div(this=exp.cast(_call("sum", part), "DOUBLE"), expression=_call("sum", rows))
+            return exp.Div(this=cast(_call("sum", part), exp.DType.DOUBLE), expression=_call("sum", rows))
     return _call(aggregate.function, part)
 
 
@@ -242,13 +244,13 @@ def _sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, 
 
 
 def _double(node: exp.Expr) -> exp.Expr:
-    return exp.cast(node.copy(), "DOUBLE")
+    return cast(node.copy(), exp.DType.DOUBLE)
 
 
 def _side(name: str, number: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
     extreme = _over(_call("max" if largest else "min", number.copy(), exp.Literal.number(top)), takes_part)
     padded = _call("coalesce", extreme, exp.Array(expressions=[]))
-    padded = _call("list_resize", padded, exp.Literal.number(top), exp.cast(exp.Literal.number(0), "DOUBLE"))
+    padded = _call("list_resize", padded, exp.Literal.number(top), cast(exp.Literal.number(0), exp.DType.DOUBLE))
     return [
         _as(padded, name % "t"),
         _as(_over(_count(), takes_part), name % "n"),
@@ -291,7 +293,7 @@ def _measured(aggregate: Aggregate) -> exp.Expr:
     """The column of an aggregate as a number: dates and times in microseconds since 1970."""
     assert aggregate.on is not None
     column = term_tree(aggregate.on)
-    return _call("epoch_us", exp.cast(column, "TIMESTAMP")) if aggregate.on.kind.is_time else column
+    return _call("epoch_us", cast(column, exp.DType.TIMESTAMP)) if aggregate.on.kind.is_time else column
 
 
 def _count(of: exp.Expr | None = None, distinct: bool = False) -> exp.Expr:
@@ -333,4 +335,4 @@ def _call(name: str, *args: exp.Expr) -> exp.Expr:
 
 
 def _as(node: exp.Expr, name: str) -> exp.Expr:
-    return exp.alias_(node, name, quoted=True)
+    return exp.alias_(node, name, quoted=True, copy=False)

@@ -67,6 +67,10 @@ def _operand(on: Operand) -> exp.Expr:
     return term_tree(on)
 
 
+def cast(node: exp.Expr, kind: exp.DType) -> exp.Expr:
+    return exp.Cast(this=node, to=exp.DataType(this=kind, nested=False))  # of a name, sqlglot starts a parser each time
+
+
 def _literal(value: Scalar, kind: Kind) -> exp.Expr:
     match value:
         case bool():
@@ -74,12 +78,12 @@ def _literal(value: Scalar, kind: Kind) -> exp.Expr:
         case str():
             return exp.Literal.string(value)
         case datetime():
-            return exp.cast(exp.Literal.string(value.isoformat(sep=" ")), "TIMESTAMP")
+            return cast(exp.Literal.string(value.isoformat(sep=" ")), exp.DType.TIMESTAMP)
         case date():
-            return exp.cast(exp.Literal.string(value.isoformat()), "DATE")
+            return cast(exp.Literal.string(value.isoformat()), exp.DType.DATE)
         case int() if kind is Kind.INTEGER:
-            return exp.cast(exp.Literal.string(str(value)), "BIGINT")
-    return exp.cast(exp.Literal.string(repr(float(value))), "DOUBLE")
+            return cast(exp.Literal.string(str(value)), exp.DType.BIGINT)
+    return cast(exp.Literal.string(repr(float(value))), exp.DType.DOUBLE)
 
 
 def term_tree(term: Term) -> exp.Expr:
@@ -103,7 +107,7 @@ def _computed(term: Term) -> exp.Expr:
             return _literal(value, kind)
         case Call(function, args, kind):
             tree = FUNCTIONS[function].sql(*(_computed(arg) for arg in args))
-            return exp.cast(tree, "DATE") if function == "date_trunc" and kind is Kind.DATE else tree
+            return cast(tree, exp.DType.DATE) if function == "date_trunc" and kind is Kind.DATE else tree
 
 
 def _calls(term: Term) -> Iterator[Call]:

@@ -40,6 +40,10 @@ class Function:
     constant: tuple[int, ...] = ()
 
 
+def _cast(node: exp.Expr, kind: exp.DType) -> exp.Expr:
+    return exp.Cast(this=node, to=exp.DataType(this=kind, nested=False))
+
+
 def _named(name: str) -> Build:
     return lambda *args: exp.Anonymous(this=name, expressions=list(args))
 
@@ -56,7 +60,7 @@ def _part(name: str) -> Function:
 
 def _divided(one: exp.Expr, other: exp.Expr) -> exp.Expr:
     zero = exp.Literal.number(0)
-    numerator, divisor = exp.cast(one, "DOUBLE"), exp.Nullif(this=exp.cast(other, "DOUBLE"), expression=zero)
+    numerator, divisor = _cast(one, exp.DType.DOUBLE), exp.Nullif(this=_cast(other, exp.DType.DOUBLE), expression=zero)
     return exp.Div(this=numerator, expression=divisor)
 
 
@@ -70,19 +74,19 @@ def _remainder(one: exp.Expr, other: exp.Expr) -> exp.Expr:
 
 def _bucket(value: exp.Expr, width: exp.Expr) -> exp.Expr:
     """The lower edge of the interval of that width that the value lies in."""
-    return exp.Mul(this=_named("floor")(_divided(value, width)), expression=exp.cast(width.copy(), "DOUBLE"))
+    return exp.Mul(this=_named("floor")(_divided(value, width)), expression=_cast(width.copy(), exp.DType.DOUBLE))
 
 
 def _rounded(name: str) -> Build:
-    return lambda value, *digits: _named(name)(value, *(exp.cast(places, "INTEGER") for places in digits))
+    return lambda value, *digits: _named(name)(value, *(_cast(places, exp.DType.INT) for places in digits))
 
 
 def _power(base: exp.Expr, exponent: exp.Expr) -> exp.Expr:
-    return _named("pow")(exp.cast(base, "DOUBLE"), exp.cast(exponent, "DOUBLE"))
+    return _named("pow")(_cast(base, exp.DType.DOUBLE), _cast(exponent, exp.DType.DOUBLE))
 
 
 def _root(value: exp.Expr) -> exp.Expr:
-    return _named("sqrt")(exp.cast(value, "DOUBLE"))
+    return _named("sqrt")(_cast(value, exp.DType.DOUBLE))
 
 
 def _truncated(unit: exp.Expr, moment: exp.Expr) -> exp.Expr:
@@ -136,12 +140,12 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 _TYPES = {
-    Kind.INTEGER: "BIGINT",
-    Kind.REAL: "DOUBLE",
-    Kind.TEXT: "TEXT",
-    Kind.BOOLEAN: "BOOLEAN",
-    Kind.DATE: "DATE",
-    Kind.DATETIME: "TIMESTAMP",
+    Kind.INTEGER: exp.DType.BIGINT,
+    Kind.REAL: exp.DType.DOUBLE,
+    Kind.TEXT: exp.DType.TEXT,
+    Kind.BOOLEAN: exp.DType.BOOLEAN,
+    Kind.DATE: exp.DType.DATE,
+    Kind.DATETIME: exp.DType.TIMESTAMP,
 }
 _PLAIN = frozenset({Kind.TEXT, Kind.INTEGER, Kind.REAL, Kind.BOOLEAN})
 CASTS: dict[Kind, Kinds] = {
@@ -156,5 +160,5 @@ for _kind, _type in _TYPES.items():
     FUNCTIONS[f"cast to {_kind}"] = Function(
         (frozenset(of for of, into in CASTS.items() if _kind in into),),
         _kind,
-        lambda value, type=_type: exp.TryCast(this=value, to=exp.DataType.build(type, dialect="duckdb")),
+        lambda value, type=_type: exp.TryCast(this=value, to=exp.DataType(this=type, nested=False)),
     )
