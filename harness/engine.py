@@ -130,7 +130,7 @@ class DuckEngine:
 
     def text(self, plan: Plan) -> str:
         """The SQL that a plan is executed as."""
-        key = (plan, self._schema.uid, self.unique_uid, self.salt if plan.sample else b"")
+        key = (plan, self._schema.uid, self.unique_uid, self.salt if plan.sample or plan.astray else b"")
         if (text := _texts.get(key)) is None:
             text = compile_plan(*key)
             if len(text) <= SHORT:
