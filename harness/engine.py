@@ -21,6 +21,7 @@ from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Delta, Kind, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
 from harness.sql.compile import compile_plan, domain_text
+from harness.sql.distinct import merge_shared
 from harness.sql.plan import (
     HIGH,
     LOW,
@@ -31,6 +32,7 @@ from harness.sql.plan import (
     Buckets,
     Contributions,
     FirstRecords,
+    Middles,
     Plan,
 )
 
@@ -154,6 +156,7 @@ class DuckEngine:
         except duckdb.Error:
             raise EngineError("The database could not answer this query.") from None
         result = Result(columns, len(next(iter(columns.values()))))
+        merge_shared(columns)
         if not keep:
             return result
         if self._cached + result.rows > CACHED_BUCKETS:
@@ -255,6 +258,7 @@ class _Batch:
             spans={name: column[take] for name, column in self._tuples("spans").items()},
             contributions=self._contributions(aggregates, top, take),
             first=self._first(aggregates, take),
+            middles=self._middles(aggregates, top // 2, take),
             uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
             cells=self._column("cells", np.dtype(np.int64))[take],
             domains={
@@ -324,6 +328,23 @@ class _Batch:
         )
         top = np.stack([self._tops(f"{side}t", slots, width)[take] for side in (HIGH, LOW, ROWS)])
         return Contributions(total=total, users=users.astype(np.int64), top=top)
+
+    def _middles(self, slots: int, width: int, take: NDArray[np.int64]) -> Middles | None:
+        if not any(name[:2] == "mu" for part in self.parts for name in part.columns):
+            return None
+        users, median = (self._tops(name, slots, width + 1, fill=np.nan)[take] for name in ("mu", "mv"))
+        near = np.full((2, len(take), slots, width + 1, width), np.nan)
+        for side, name in ((HIGH, "ma"), (LOW, "mb")):
+            start = 0
+            found = np.full((int(self.sizes.sum()), slots, width + 1, width), np.nan)
+            for plan, part in zip(self.owners, self.parts, strict=True):
+                own, rows = plan.top // 2, slice(start, start := start + part.rows)
+                for i in range(slots):
+                    if (lists := part.columns.get(f"{name}{i}")) is not None and part.rows:
+                        known = np.stack(np.ma.getdata(lists).tolist())
+                        found[rows, i, : own + 1, :own] = known.reshape(part.rows, own + 1, own)
+            near[side] = found[take]
+        return Middles(users, median, near)
 
     def _first(self, slots: int, take: NDArray[np.int64]) -> FirstRecords | None:
         if (width := max((plan.first for plan in self.owners), default=0)) == 0:

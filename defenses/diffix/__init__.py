@@ -55,6 +55,8 @@ class diffix(Defense):
     salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
 
+    reports_noise = True
+
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")
     low_count: bool = param(True, "low-count suppression")

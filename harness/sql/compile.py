@@ -8,23 +8,35 @@ A plan with `stored_below` becomes the union of two such statements, of the tabl
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
 and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
 f0 are the floated values of the first such column; l0, h0 and n0s the span of the first such column.
+
+Contributions to a stddev are squares of the distance from the bucket's average, which a window function puts beside
+every row. Medians and DISTINCT values are looked up in statements of their own, joined by the keys.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
 from harness.model import Kind
+from harness.sql import distinct, medians
 from harness.sql.astray import picked, source, strayed
 from harness.sql.expressions import cast, condition_tree, term_tree
+from harness.sql.nodes import call as _call
+from harness.sql.nodes import named as _as
+from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import HIGH, LOW, ROW_NUMBER, ROWS, STORED, UID_HASH, Plan
 from harness.sql.query import (
     Aggregate,
     Query,
     Ref,
 )
+
+SQUARE = "#square"
+
+Rows = Callable[[Sequence[exp.Expr]], exp.Select]  # a select of these columns, of the rows that a plan is about
 
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
@@ -38,16 +50,64 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
 
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
-    plan = strayed(plan)
+    aggregates = tuple(aggregate.of for aggregate in plan.query.aggregates)
+    plan = strayed(replace(plan, query=replace(plan.query, aggregates=aggregates)))
+    rows = _rows_of(plan, salt)
     two_levels = plan.top and not unique_uid
-    select = _two_levels(plan, uid, salt) if two_levels else _one_level(plan, uid, unique_uid, salt)
-    return _with_first(plan, select, salt) if plan.first else select
+    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, rows)
+    select = _with_first(plan, select, rows) if plan.first else select
+    for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
+        if _is_apart(aggregate, uid, unique_uid):
+            select = _with_apart(plan, select, i, uid, rows)
+    return select
 
 
-def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
+def _is_apart(aggregate: Aggregate, uid: str, unique_uid: bool) -> bool:
+    """Whether what single users contribute to the aggregate is looked up in a statement of its own."""
+    if aggregate.function == "median":
+        return True
+    of_users = aggregate.function == "count" and (unique_uid or _is_users(aggregate, uid))
+    return aggregate.distinct and not of_users
+
+
+def _is_users(aggregate: Aggregate, uid: str) -> bool:
+    return aggregate.distinct and aggregate.on is not None and aggregate.on.name == uid
+
+
+def _rows_of(plan: Plan, salt: bytes) -> Rows:
+    """What selects from the plan's rows: from the table, or where contributions to a stddev are asked for, from its
+    rows with the square of the distance from the bucket's average beside each, "#square0" for aggregate 0."""
+    squares = []
+    for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
+        if aggregate.function == "stddev":
+            keys = [term_tree(key) for key in plan.query.keys]
+            average = exp.Window(this=_call("avg", _measured(aggregate)), partition_by=keys)
+            squares.append(
+                _as(_squared(exp.Sub(this=_double(_measured(aggregate)), expression=average)), f"{SQUARE}{i}")
+            )
+
+    def rows(columns: Sequence[exp.Expr]) -> exp.Select:
+        if not squares:
+            return _of_rows(exp.select(*columns).from_(source(plan, salt), copy=False), plan, salt)
+        beside = [exp.Star(), *(square.copy() for square in squares)]
+        inside = _of_rows(exp.select(*beside).from_(source(plan, salt), copy=False), plan, salt)
+        return exp.select(*columns).from_(inside.subquery("squared", copy=False), copy=False)
+
+    return rows
+
+
+def _squared(node: exp.Expr) -> exp.Expr:
+    return _call("pow", node, exp.Literal.number(2))
+
+
+def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select:
     query, users = plan.query, exp.column(uid, quoted=True)
     columns = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
+    columns += [
+        _as(_aggregate(a), f"a{i}")
+        for i, a in enumerate(query.aggregates)
+        if not (plan.top and _is_apart(a, uid, unique_uid))
+    ]
     if plan.users:
         columns.append(_as(_count() if unique_uid else _count(users, distinct=True), "users"))
     if plan.uid_xor:
@@ -66,18 +126,19 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Selec
         smallest, largest = (_call(end, term_tree(ref)) for end in ("min", "max"))
         columns += _span(i, smallest, largest, _count(term_tree(ref), distinct=True))
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
-        if aggregate.function != "count":  # of the counts all contributions are 1
-            columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
-    select = exp.select(*columns).from_(source(plan, salt), copy=False)
+        if aggregate.function != "count" and not _is_apart(aggregate, uid, unique_uid):  # of counts all are 1
+            part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else _measured(aggregate)
+            columns += _sides(i, aggregate, part, None, plan.top)
     number = _count() if unique_uid else _count(users, distinct=True)
-    return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
+    return _grouped(rows(columns), query, plan.fewest, number)
 
 
 def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: bytes) -> exp.Union:
     """The exact buckets of `stored_below` records and more, and of all others what the stored version gives."""
     query = plan.query
     enough = exp.GTE(this=_count(), expression=exp.Literal.number(repr(plan.stored_below)))
-    large = _keys_and(plan, [_as(exp.Literal.number(1), "large")], salt).having(enough, copy=False)
+    counted = _keys_and(plan, [_as(exp.Literal.number(1), "large")], _rows_of(strayed(plan), salt))
+    large = counted.having(enough, copy=False)
     inside = exp.select("1").from_("large", copy=False).where(_same_keys("large", "part", query), copy=False)
     parts = [
         exp.select("*").from_(tree.subquery("part", copy=False), copy=False).where(condition, copy=False)
@@ -90,7 +151,7 @@ def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: by
     return both.order_by(*_positions(query), copy=False) if query.keys else both
 
 
-def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
+def _with_first(plan: Plan, select: exp.Select, rows: Rows) -> exp.Select:
     """The same buckets with first0, records0 … of the aggregates that have them."""
     width, columns = exp.Literal.number(plan.first), []
     for i, aggregate in enumerate(plan.query.aggregates):
@@ -106,19 +167,78 @@ def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
     if not columns:
         return select
     names = [exp.column(column.alias, table="early", quoted=True) for column in columns]
-    joined = exp.select("part.*", *names).from_(select.subquery("part", copy=False), copy=False)
-    early_buckets = _keys_and(plan, columns, salt).subquery("early", copy=False)
-    joined = joined.join(early_buckets, on=_same_keys("early", "part", plan.query), copy=False)
-    return joined.order_by(*_positions(plan.query), copy=False) if plan.query.keys else joined
+    return _joined(plan.query, select, "early", _keys_and(plan, columns, rows), names)
 
 
-def _keys_and(plan: Plan, columns: list[exp.Expr], salt: bytes) -> exp.Select:
+def _joined(query: Query, select: exp.Select, name: str, other: exp.Select, columns: list[exp.Expr]) -> exp.Select:
+    """The same buckets with columns of another statement of one row a bucket, NULL where that has none."""
+    both = exp.select("part.*", *columns).from_(select.subquery("part", copy=False), copy=False)
+    beside = other.subquery(name, copy=False)
+    both = both.join(beside, on=_same_keys(name, "part", query), join_type="left", copy=False)
+    return both.order_by(*_positions(query), copy=False) if query.keys else both
+
+
+def _keys_and(plan: Plan, columns: list[exp.Expr], rows: Rows) -> exp.Select:
     """One row a bucket: its keys and these columns, in no order."""
-    query = plan.query
-    keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    select = exp.select(*keys, *columns).from_(source(plan, salt), copy=False)
-    select = _of_rows(select, plan, salt)
+    keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(plan.query.keys)]
+    select = rows([*keys, *columns])
     return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
+
+
+def _with_apart(plan: Plan, select: exp.Select, i: int, uid: str, rows: Rows) -> exp.Select:
+    """The same buckets with the i-th aggregate, a median or one over DISTINCT values, and what is known of its users."""
+    aggregate, keys = plan.query.aggregates[i], len(plan.query.keys)
+    value = term_tree(aggregate.on) if aggregate.function == "count" and aggregate.on else _measured(aggregate)
+    columns = [_as(term_tree(key), f"k{at}") for at, key in enumerate(plan.query.keys)] + [_as(value, "x")]
+    if aggregate.function == "median":
+        columns += [_as(exp.column(uid, quoted=True), "u"), _as(_quoted(ROW_NUMBER), "r")]
+    else:
+        columns.append(_as(_quoted(UID_HASH), "h"))
+    known = rows(columns).where(_known(value), copy=False)
+    if aggregate.function == "median":
+        if aggregate.distinct:
+            raise ValueError("the rows around a median are known of all values, not of DISTINCT ones")
+        width = plan.top // 2
+        other, names = medians.medians(known, keys, width), ["a", *medians.sizes(width)]
+    else:
+        counted = _over_distinct(i, aggregate, plan.top)
+        other, names = distinct.contributed(known, keys, counted), [*(node.alias for node in counted), "sx", "sh"]
+    table = f"apart{i}"
+    found = [_renamed(table, name, i, aggregate, plan.top) for name in names]
+    return _joined(plan.query, select, table, other, found)
+
+
+def _over_distinct(i: int, aggregate: Aggregate, top: int) -> list[exp.Expr]:
+    """Of one row a value: the exact aggregate, and the sides of the values that are contributed alone."""
+    if aggregate.function not in ("count", "sum", "avg"):
+        raise ValueError(f"single users' contributions to {aggregate.function}(DISTINCT …) are not known")
+    value, one, alone = _quoted("x"), cast(exp.Literal.number(1), exp.DType.DOUBLE), _quoted("alone")
+    zero = exp.Literal.number(0)
+    ones = _side((f"{HIGH}" if aggregate.function == "count" else f"{ROWS}") + f"%s{i}", one, alone, top)
+    if aggregate.function == "count":
+        return [_as(_count(), "a"), *ones]
+    high = exp.and_(alone, exp.GTE(this=value, expression=zero))
+    low = exp.and_(alone, exp.LTE(this=value, expression=zero))
+    sides = _side(f"{HIGH}%s{i}", _double(value), high, top)
+    sides += _side(f"{LOW}%s{i}", exp.Neg(this=_double(value)), low, top)
+    return [_as(_call(aggregate.function, value), "a"), *sides, *(ones if aggregate.function == "avg" else [])]
+
+
+def _renamed(table: str, name: str, i: int, aggregate: Aggregate, top: int) -> exp.Expr:
+    """A column of a statement of its own under its name in the plan's; full where the bucket has no values."""
+    column: exp.Expr = exp.column(name, table=table, quoted=True)
+    if name == "a" and aggregate.function == "count":
+        column = _call("coalesce", column, exp.Literal.number(0))
+    if name[1:2] == "t":
+        column = _call("coalesce", column, _filled_list(top, "0"))
+    if aggregate.function == "median" and name in (sizes := medians.sizes(top // 2)):
+        column = _call("coalesce", column, _filled_list(sizes[name], "NaN"))
+    return _as(column, name if name[0].isdigit() else f"{name}{i}")
+
+
+def _filled_list(length: int, with_number: str) -> exp.Expr:
+    number = cast(exp.Literal.string(with_number), exp.DType.DOUBLE)
+    return _call("list_resize", exp.Array(expressions=[number]), exp.Literal.number(length), number.copy())
 
 
 def _same_keys(one: str, other: str, query: Query) -> exp.Expr:
@@ -162,7 +282,7 @@ def formula_text(query: Query) -> str:
     return query_text(replace(query, aggregates=(), outputs=()))
 
 
-def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
+def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
     inner = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
@@ -170,13 +290,16 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
         part, rows = _quoted(f"c{i}"), _quoted(f"n{i}")
-        inner += [_as(_of_user(aggregate, uid), f"c{i}")]
-        if aggregate.function == "avg":
+        apart = _is_apart(aggregate, uid, False)
+        inner += [_as(_count(term_tree(aggregate.on)) if apart and aggregate.on else _of_user(i, aggregate), f"c{i}")]
+        if aggregate.function in ("avg", "stddev") and not apart:
             inner += [_as(_count(_measured(aggregate)), f"n{i}")]
-        outer += [_as(_merged(aggregate, part, rows), f"a{i}"), *_sides(i, aggregate, part, rows, plan.top)]
+        if not apart:
+            outer += [_as(_merged(aggregate, part, rows), f"a{i}"), *_sides(i, aggregate, part, rows, plan.top)]
         if plan.uid_xor and aggregate.on is not None and aggregate.on.name != uid:
             zero = exp.Literal.number(0)
-            known = exp.GT(this=part, expression=zero) if aggregate.function == "count" else _known(part)
+            counted = apart or aggregate.function == "count"
+            known = exp.GT(this=part, expression=zero) if counted else _known(part)
             outer.append(_as(_over(_xor("h", distinct=False), known), f"x{i}"))
     outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     for i, ref in enumerate(plan.floated):
@@ -194,21 +317,20 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
         inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
         merged = _call("flatten", _call("list", _quoted("cells")))
         outer.append(_as(_call("len", _call("list_distinct", merged)), "cells"))
-    select = _of_rows(exp.select(*inner).from_(source(plan, salt), copy=False), plan, salt)
-    users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
+    users = by_rows(inner).group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
     return _grouped(
         exp.select(*outer).from_(users.subquery("per_user", copy=False), copy=False), query, plan.fewest, _count()
     )
 
 
-def _of_user(aggregate: Aggregate, uid: str) -> exp.Expr:
+def _of_user(i: int, aggregate: Aggregate) -> exp.Expr:
     """One user's contribution."""
-    if aggregate.distinct:
-        if aggregate.function != "count" or aggregate.on is None or aggregate.on.name != uid:
-            raise ValueError("single users' contributions to DISTINCT are known for count(DISTINCT uid) only")
+    if aggregate.distinct:  # the uid, or it would stand apart
         return exp.Literal.number(1)
     if aggregate.function == "avg":
         return _call("sum", _measured(aggregate))
+    if aggregate.function == "stddev":
+        return _call("sum", _quoted(f"{SQUARE}{i}"))
     return _aggregate(aggregate)
 
 
@@ -219,6 +341,10 @@ def _merged(aggregate: Aggregate, part: exp.Expr, rows: exp.Expr) -> exp.Expr:
             return _call("coalesce", _call("sum", part), exp.Literal.number(0))
         case "avg":
             return exp.Div(this=cast(_call("sum", part), exp.DType.DOUBLE), expression=_call("sum", rows))
+        case "stddev":
+            less = exp.Sub(this=_call("sum", rows), expression=exp.Literal.number(1))
+            degrees = exp.Nullif(this=less, expression=exp.Literal.number(0))
+            return _call("sqrt", exp.Div(this=_call("sum", part), expression=degrees))
     return _call(aggregate.function, part)
 
 
@@ -234,6 +360,10 @@ def _sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, 
         case "min":
             return _side(f"{LOW}%s{i}", _double(part), _known(part), top, largest=False)
     high = _side(f"{HIGH}%s{i}", _double(part), exp.GTE(this=part.copy(), expression=zero), top)
+    if aggregate.function == "stddev":
+        counts = [_as(_count(part.copy()), f"{ROWS}n{i}")]
+        some = exp.GT(this=rows.copy(), expression=zero.copy()) if rows is not None else None
+        return high + (counts if rows is None or some is None else _side(f"{ROWS}%s{i}", _double(rows), some, top))
     negative = exp.Neg(this=_double(part))
     low = _side(f"{LOW}%s{i}", negative, exp.LTE(this=part.copy(), expression=zero.copy()), top)
     if aggregate.function == "sum":
@@ -285,8 +415,18 @@ def _aggregate(aggregate: Aggregate) -> exp.Expr:
     if aggregate.function == "count":
         return _count(term_tree(aggregate.on), aggregate.distinct)
     column = _measured(aggregate)
+    if aggregate.function == "stddev" and aggregate.on.kind is Kind.REAL:
+        return _bounded_stddev(column, aggregate.distinct)
     inner = exp.Distinct(expressions=[column]) if aggregate.distinct else column
     return _call(aggregate.function, inner)
+
+
+def _bounded_stddev(column: exp.Expr, distinct: bool) -> exp.Expr:
+    """NULL where a square could leave the doubles: some versions of DuckDB fail then."""
+    inside = exp.LT(this=_call("abs", column.copy()), expression=exp.Literal.number("1e149"))
+    bounded: exp.Expr = exp.Case(ifs=[exp.If(this=inside, true=column.copy())])
+    found = _call("stddev", exp.Distinct(expressions=[bounded]) if distinct else bounded)
+    return exp.Case(ifs=[exp.If(this=_call("bool_and", inside.copy()), true=found)])
 
 
 def _measured(aggregate: Aggregate) -> exp.Expr:
@@ -324,15 +464,3 @@ def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:
 def _cell(refs: tuple[Ref, ...]) -> exp.Expr:
     """The values of these columns as one that is never NULL."""
     return _call("row", *(term_tree(ref) for ref in refs))
-
-
-def _quoted(name: str) -> exp.Expr:
-    return exp.column(name, quoted=True)
-
-
-def _call(name: str, *args: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=list(args))
-
-
-def _as(node: exp.Expr, name: str) -> exp.Expr:
-    return exp.alias_(node, name, quoted=True, copy=False)
