@@ -16,7 +16,7 @@ from harness.errors import SnoopBenchError, UserError
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
-FIGURES = ("kappa", "utility")
+FIGURES = ("kappa", "utility", "cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -271,19 +271,28 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both)."""
-    from harness.report.figures import draw
+    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, cost (default: all).
+
+    kappa and utility are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses.
+    """
+    from harness.report.cost import stored_costs
+    from harness.report.figures import draw, draw_costs
     from harness.report.stored import nothing, read
 
     found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
     _tell(notes)
-    files = draw(found, kinds or FIGURES, out)
+    chosen = kinds or FIGURES
+    files = draw(found, [kind for kind in chosen if kind != "cost"], out)
+    if "cost" in chosen:
+        files += draw_costs(stored_costs(results, defenses), out)
     if as_json:
         _emit(files)
     else:
         for file in files:
             click.echo(file)
-    if not files:
+    if not files and chosen == ("cost",):
+        click.echo("Nothing to draw: no costs are stored; run snoopbench cost first.", err=as_json)
+    elif not files:
         click.echo(nothing(results, "draw"), err=as_json)
 
 
