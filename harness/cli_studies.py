@@ -85,7 +85,7 @@ def evolve(
               help="What is timed; repeat it for several. Default: all built-in defenses.")  # fmt: skip
 @click.option("--from", "low", default=1_000, show_default=True, help="Rows of the smallest table.")
 @click.option("--to", "high", default=10_000_000, show_default=True, help="Rows of the largest one, ten times by ten.")
-@click.option("--seconds", default=60.0, show_default=True, help="Most seconds of one defense on one table.")
+@click.option("--seconds", default=60.0, show_default=True, help="Most processor seconds of one defense on one table.")
 @_seed
 @_results
 @click.option("--fresh", is_flag=True, help="Measure again, whatever is stored.")

@@ -168,6 +168,15 @@ def peak_mib(process: int | str = "self") -> float | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
+def processor_seconds(process: int) -> float | None:
+    """Processor time that another process has taken so far; None where the system does not tell it."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()  # a name may hold spaces
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _end_with_parent() -> None:
     """Nobody stops a process whose parent is gone."""
     parent = parent_process()
