@@ -16,7 +16,7 @@ from harness.errors import SnoopBenchError, UserError
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
-FIGURES = ("kappa", "utility")
+FIGURES = ("kappa", "utility", "cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -271,27 +271,33 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both).
+    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, cost (default: these).
 
-    fitness draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the
-    store lacks them; the other options choose among benchmarks and do not touch it. docs/fitness.md says more.
+    kappa and utility are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness draws
+    Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store lacks
+    them; docs/fitness.md says more.
     """
-    from harness.report.figures import draw, draw_fitness
+    from harness.report.cost import stored_costs
+    from harness.report.figures import draw, draw_costs, draw_fitness
     from harness.report.stored import nothing, read
 
-    files = []
-    if of_benchmarks := [kind for kind in kinds or FIGURES if kind in FIGURES]:
+    files, chosen = [], kinds or FIGURES
+    if of_benchmarks := [kind for kind in chosen if kind in ("kappa", "utility")]:
         found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
         _tell(notes)
         files += draw(found, of_benchmarks, out)
-    if "fitness" in kinds:
+    if "cost" in chosen:
+        files += draw_costs(stored_costs(results, defenses), out)
+    if "fitness" in chosen:
         files += draw_fitness(fitness_points(results), out)
     if as_json:
         _emit(files)
     else:
         for file in files:
             click.echo(file)
-    if not files:
+    if not files and chosen == ("cost",):
+        click.echo("Nothing to draw: no costs are stored; run snoopbench cost first.", err=as_json)
+    elif not files:
         click.echo(nothing(results, "draw"), err=as_json)
 
 

@@ -141,4 +141,37 @@ def evolve(
         print_searches(rows, console())
 
 
-STUDIES = (fitness, evolve)
+@click.command()
+@click.option("--defense", "defenses", multiple=True, metavar="SPEC",
+              help="What is timed; repeat it for several. Default: all built-in defenses.")  # fmt: skip
+@click.option("--from", "low", default=1_000, show_default=True, help="Rows of the smallest table.")
+@click.option("--to", "high", default=10_000_000, show_default=True, help="Rows of the largest one, ten times by ten.")
+@click.option("--seconds", default=60.0, show_default=True, help="Most processor seconds of one defense on one table.")
+@_seed
+@_results
+@click.option("--fresh", is_flag=True, help="Measure again, whatever is stored.")
+@_json
+def cost(
+    defenses: tuple[str, ...], low: int, high: int, seconds: float, seed: int, results: str, fresh: bool, as_json: bool
+) -> int:
+    """Time protecting a table and answering ordinary queries, beside `none`, as the table grows.
+
+    Every point runs in a process of its own, is stopped at the limit and is stored. Seconds are processor time of one
+    thread. snoopbench figures cost draws what is stored; docs/cost.md says more.
+    """
+    from harness.report.cost import print_costs
+    from harness.report.tables import console
+    from harness.store import Store
+    from harness.studies.cost import Cost
+    from harness.studies.cost import cost as run
+
+    plan = Cost.of(defenses, low=low, high=high, seconds=seconds, seed=seed)
+    rows = run(plan, Store(results), fresh=fresh)
+    if as_json:
+        _emit(rows)
+    else:
+        print_costs(rows, console())
+    return 1 if all(row["failed"] for row in rows) else 0
+
+
+STUDIES = (fitness, evolve, cost)

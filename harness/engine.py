@@ -109,8 +109,7 @@ class DuckEngine:
         ever another row's. Raises UpdateError, and then nothing has changed."""
         done = write(self._connection, self._schema, self.salt, delta, self._next_row)
         self._next_row = max(self._next_row, int(done.added.index.max()) + 1 if len(done.added) else 0)
-        self._results.clear()
-        self._cached = 0
+        self.forget()
         self._count()
         return done
 
@@ -139,6 +138,11 @@ class DuckEngine:
                 _texts[key] = text
         return text
 
+    def forget(self) -> None:
+        """Drop all results: what was asked before is executed again."""
+        self._results.clear()
+        self._cached = 0
+
     def interrupt(self) -> None:
         """Stop the statement that runs now; its `run` raises EngineError."""
         self._connection.interrupt()
@@ -157,8 +161,7 @@ class DuckEngine:
         if not keep:
             return result
         if self._cached + result.rows > CACHED_BUCKETS:
-            self._results.clear()
-            self._cached = 0
+            self.forget()
         self._results[sql] = result
         self._cached += result.rows + 1
         return result

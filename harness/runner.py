@@ -9,6 +9,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
@@ -110,21 +112,32 @@ def _suspects(waiting: dict[str, Task], jobs: int) -> Iterator[TrialRecord]:
 
 def _alone(task: Task) -> TrialRecord:
     """The task in a process of its own; a failed record with the signal's name when that dies."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=send_record, args=(task, sender), daemon=True)
-    with _sigint_ignored():
-        process.start()
-    sender.close()
+    process, receiver = started(send_record, task)
     try:
         record: TrialRecord = receiver.recv()
     except EOFError:
-        process.join()
-        code = process.exitcode or 0
-        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return TrialRecord(task.key, task.trial, f"The worker process of this trial died ({how}).")
+        return TrialRecord(task.key, task.trial, f"The worker process of this trial died ({death(process)}).")
     process.join()
     return record
+
+
+def started(target: Callable[..., None], *args: Any) -> tuple[BaseProcess, Connection]:
+    """`target(*args, sender)` at work in a fresh interpreter that leaves Ctrl-C to this one, and the end of the pipe
+    where what it sends is received."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(*args, sender), daemon=True)
+    with _sigint_ignored():
+        process.start()
+    sender.close()
+    return process, receiver
+
+
+def death(process: BaseProcess) -> str:
+    """How a process ended: the name of the signal, or its exit status."""
+    process.join()
+    code = process.exitcode or 0
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 @contextlib.contextmanager

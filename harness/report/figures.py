@@ -1,4 +1,4 @@
-"""Figures of stored benchmarks, each as PDF, SVG and PNG of the width of a column."""
+"""Figures of stored benchmarks and studies, each as PDF, SVG and PNG of the width of a column."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.report.figure_cost import draw_cost
 from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
 from harness.report.figure_utility import draw_utility
@@ -48,6 +49,14 @@ def draw_fitness(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
     of the files. Raises StoreError where the folder `out` cannot be written."""
     with _style():
         return [file for name, figure, dpi in pages(rows) for file in _save(figure, Path(out), name, dpi)]
+
+
+def draw_costs(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw the rows of `snoopbench cost`; gives the paths of the files, none where nothing was timed. Raises
+    StoreError."""
+    with _style():
+        figure = draw_cost(rows)
+        return _save(figure, Path(out), "cost") if figure is not None else []
 
 
 def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> list[str]:
