@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Literal
 
 from harness.model import Kind
@@ -59,6 +60,11 @@ class Call:
     function: str
     args: tuple[Term, ...]
     kind: Kind
+
+    @cached_property
+    def size(self) -> int:
+        """Functions and operands in it."""
+        return 1 + sum(arg.size if isinstance(arg, Call) else 1 for arg in self.args)
 
     @property
     def name(self) -> str:
