@@ -11,6 +11,7 @@ import click
 
 from harness import __version__
 from harness.cli_studies import STUDIES
+from harness.cli_studies import results_option as _results
 from harness.errors import SnoopBenchError, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,9 +76,6 @@ def _spec(name: str, kind: str, default: str | None, text: str) -> Callable[[F],
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
-_results = click.option(
-    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,4 +1,4 @@
-"""The verbs of the studies, beside those of `harness.cli`."""
+"""The verbs of the matrix and the studies, beside those of `harness.cli`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import click
 
 _seed = click.option("--seed", default=1, show_default=True, help="Root of all randomness.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
+results_option = click.option(
+    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
+)
 
 
 def _workers(context: click.Context, parameter: click.Parameter, jobs: int) -> int:
@@ -77,4 +80,46 @@ def evolve(
         print_searches(rows, console())
 
 
-STUDIES = (fitness, evolve)
+@click.command()
+@click.option("--defense", "defenses", multiple=True, metavar="SPEC", help="Repeat it for several; default: all.")
+@click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="Repeat it for several; default: all.")
+@click.option("--dataset", metavar="SPEC", default="census", show_default=True, help="What is protected.")
+@click.option("--secret", metavar="COLUMN", help="The column to be learned; default: the dataset's first.")
+@click.option("--trials", default=20, show_default=True, help="Independent repetitions of a pair.")
+@click.option("--victims", default=25, show_default=True, help="Users attacked in one trial, at most.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker processes; default: one a core.")
+@results_option
+@click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@_json
+def matrix(
+    defenses: tuple[str, ...], attacks: tuple[str, ...], dataset: str, secret: str | None, trials: int, victims: int,
+    seed: int, jobs: int, results: str, fresh: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run every attack against every defense on one dataset: a bench for each pair.
+
+    Stored trials are not run again. A pair that fails or cannot be run does not stop the others; the exit status is 1
+    where a pair has no trial that worked. snoopbench compare, figures and show read the same store.
+    """
+    from harness import registry
+    from harness.plan import Benchmark
+    from harness.report.tables import console, print_matrix
+    from harness.runner import matrix as run
+    from harness.store import Store
+
+    pairs = [
+        Benchmark.of(
+            defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed
+        )
+        for defense in defenses or sorted(registry.names("defenses"))
+        for attack in attacks or sorted(registry.names("attacks"))
+    ]
+    found = run(list(dict.fromkeys(pairs)), Store(results), jobs=jobs, fresh=fresh)
+    if as_json:
+        _emit(found)
+    else:
+        print_matrix(found, console())
+    return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
+
+
+STUDIES = (matrix, fitness, evolve)
