@@ -122,4 +122,35 @@ def matrix(
     return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
 
 
-STUDIES = (matrix, fitness, evolve)
+@click.command()
+@click.argument("specs", metavar="[SPEC]...", nargs=-1)
+@click.option("--dataset", metavar="SPEC", default="employees:size=20000", show_default=True, help="What is protected.")
+@click.option("--draws", default=10, show_default=True, help="Independent draws of data and salt.")
+@_seed
+@results_option
+@click.option("--fresh", is_flag=True, help="Measure again, whatever is stored.")
+@_json
+def properties(
+    specs: tuple[str, ...], dataset: str, draws: int, seed: int, results: str, fresh: bool, as_json: bool
+) -> None:
+    """Measure whether defenses answer the same every time, more accurately with more records, and every query.
+
+    These are the tests of Nielson's dissertation; and on which secrets a defense acts at all. SPEC is a defense, such
+    as rounding:base=10 or ./mine.py; default: all that are registered.
+    """
+    from harness import registry
+    from harness.report.properties import print_properties
+    from harness.report.tables import console
+    from harness.store import Store
+    from harness.studies.properties import Plan
+    from harness.studies.properties import properties as run
+
+    plan = Plan(dataset=dataset, draws=draws, seed=seed)
+    rows = run(specs or sorted(registry.names("defenses")), plan, Store(results), fresh=fresh)
+    if as_json:
+        _emit(rows)
+    else:
+        print_properties(rows, console())
+
+
+STUDIES = (matrix, properties, fitness, evolve)
