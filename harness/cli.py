@@ -17,7 +17,7 @@ from harness.errors import SnoopBenchError, UserError
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
-FIGURES = ("kappa", "utility")
+FIGURES = ("kappa", "utility", "sizes")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -269,7 +269,7 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both)."""
+    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width (default: all kinds)."""
     from harness.report.figures import draw
     from harness.report.stored import nothing, read
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
 from harness.report.figure_kappa import draw_kappa
+from harness.report.figure_sizes import draw_sizes
 from harness.report.figure_utility import draw_utility
 from harness.report.stored import Setting, Stored
 
@@ -22,7 +23,11 @@ LONGEST_NAME = 100
 
 # Without them, the same numbers give the same bytes.
 _UNDATED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
-_KINDS: dict[str, Callable[[Sequence[Stored]], Figure | None]] = {"kappa": draw_kappa, "utility": draw_utility}
+_KINDS: dict[str, Callable[[Sequence[Stored]], Figure | None]] = {
+    "kappa": draw_kappa,
+    "utility": draw_utility,
+    "sizes": draw_sizes,
+}
 
 
 def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
@@ -35,7 +40,7 @@ def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
     names = _file_names(settings)
     for kind in dict.fromkeys(kinds):
         for setting in settings:
-            with _style():
+            with style():
                 figure = _KINDS[kind]([one for one in found if one.setting == setting])
                 if figure is not None:
                     files += _save(figure, Path(out), f"{kind}-{names[setting]}")
@@ -57,7 +62,7 @@ def _save(figure: Figure, folder: Path, name: str) -> list[str]:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Our style on matplotlib's defaults, whatever the user's own settings are."""
     import matplotlib
 

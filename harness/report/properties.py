@@ -60,7 +60,7 @@ def print_properties(rows: Sequence[dict[str, Any]], out: Console) -> None:
         out.print(line, soft_wrap=True)
     for row in rows:
         if row["skipped"]:
-            out.print(f"{row['defense']}: {row['skipped']}")
+            out.print(f"{row['defense']}: {row['skipped']}", soft_wrap=True)
 
 
 def share(value: float | None) -> str:

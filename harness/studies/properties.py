@@ -171,7 +171,7 @@ def _errors(table: Table, defense: Defense, seed: int, draw: int) -> tuple[Float
     schema = table.schema
     cohort = schema.names[-1]
     users = table.people[cohort].value_counts().sort_index()
-    sizes: Floats = users.to_numpy(dtype=np.float64)
+    sizes: Floats = np.asarray(users, dtype=np.float64)
     amount = _amount(schema)
     aggregates = ["count(*)"] if amount is None else ["count(*)", f"avg({quoted(amount)})"]
     sqls = [
@@ -243,11 +243,11 @@ def _by_size(size: Floats, error: Floats) -> list[list[float]]:
 
 
 def _slope(by_size: Sequence[Sequence[float]]) -> float | None:
-    """Of the log mean error over the log mean size, by least squares over the classes with an error."""
-    wrong = np.log([pair for pair in by_size if pair[1] > 0])
-    if len(wrong) < 3:
+    """Of the log mean error over the log mean size, by least squares over the classes; None where one has no error."""
+    if len(by_size) < 3 or any(error == 0 for _, error in by_size):
         return None
-    return float(np.polyfit(wrong[:, 0], wrong[:, 1], 1)[0])
+    sizes, errors = np.log(by_size).T
+    return float(np.polyfit(sizes, errors, 1)[0])
 
 
 def _acts(spec: str, secret: str, plan: Plan) -> bool | None:
