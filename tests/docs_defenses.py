@@ -20,7 +20,9 @@ from harness.report.stored import Stored, read
 PAGE = Path(__file__).parent.parent / "docs" / "defenses.md"
 FIGURES = PAGE.parent / "figures" / "defenses"
 ATTACKS = ("intersection", "averaging", "difference", "guess")
-DATASET, SECRETS = "employees", ("salary_band", "salary")
+DATASET = "employees"
+SECRETS = {"salary_band": ATTACKS, "salary": ("intersection",)}  # the first is the dataset's default
+DEFAULT = "salary_band"
 DPI = 120
 PART = re.compile(r"<!-- (measured|attacks): (.+?) -->\n.*?<!-- end -->", re.DOTALL)
 NOTHING = "–"
@@ -33,7 +35,7 @@ def spec_of(name: str) -> str:
 def attacks_part(found: dict[tuple[str, str, str], dict[str, Any]]) -> str:
     """All defenses in one table, against the default secret."""
     rows = [
-        f"| [{name}](#{name}) | " + " | ".join(_cell(found, name, attack, SECRETS[0]) for attack in ATTACKS) + " |"
+        f"| [{name}](#{name}) | " + " | ".join(_cell(found, name, attack, DEFAULT) for attack in ATTACKS) + " |"
         for name in sorted(BUILTIN)
     ]
     return "\n".join([f"| κ_reach | {' | '.join(ATTACKS)} |", "|---" * (len(ATTACKS) + 1) + "|", *rows])
@@ -44,7 +46,7 @@ def measured_part(found: dict[tuple[str, str, str], dict[str, Any]], name: str) 
         f"| κ_reach, `{secret}` | " + " | ".join(_cell(found, name, attack, secret) for attack in ATTACKS) + " |"
         for secret in SECRETS
     ]
-    cost = found[name, "intersection", SECRETS[0]]["utility"]
+    cost = found[name, "intersection", DEFAULT]["utility"]
     error = f"{_percent(cost['median_relative_error'])} (90th percentile {_percent(cost['p90_relative_error'])})"
     unanswered = (
         f"{_percent(cost['suppressed'])} of the cells suppressed, {_percent(cost['refused'])} of the queries refused"
@@ -90,7 +92,7 @@ def _trend(found: dict[str, Any]) -> str:
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
 
 
 def _percent(value: float | None) -> str:
@@ -98,9 +100,9 @@ def _percent(value: float | None) -> str:
 
 
 def _cell(found: dict[tuple[str, str, str], dict[str, Any]], name: str, attack: str, secret: str) -> str:
-    result = found.get((name, attack, secret))
-    if result is None or result["kappa_reach"] is None:
+    if attack not in SECRETS[secret]:
         return NOTHING
+    result = found[name, attack, secret]
     low, high = result["kappa_reach_ci"]
     numbers = (
         f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−") for value in (result["kappa_reach"], low, high)
@@ -128,14 +130,14 @@ def draw(stored: list[Stored]) -> None:
     FIGURES.mkdir(parents=True, exist_ok=True)
     for name in sorted(BUILTIN):
         with style():
-            figure = draw_sizes([one for one in stored if one.defense == name and one.setting.secret == SECRETS[0]])
+            figure = draw_sizes([one for one in stored if one.defense == name and one.setting.secret == DEFAULT])
             if figure is not None:
                 figure.suptitle("")
                 figure.savefig(FIGURES / f"{name}.png", dpi=DPI, metadata={"Software": None})
 
 
 def main(results: str) -> None:
-    stored, _ = read(results, {"datasets": [DATASET]}, SECRETS)
+    stored, _ = read(results, {"datasets": [DATASET]}, tuple(SECRETS))
     found = {(one.defense, one.attack, one.setting.secret): one.summary() for one in stored}
     PAGE.write_text(written(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
     draw(stored)

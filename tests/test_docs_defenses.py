@@ -8,7 +8,7 @@ import pytest
 
 from defenses import BUILTIN
 from harness import registry
-from tests.docs_defenses import ATTACKS, DATASET, FIGURES, PAGE, PART, properties_lines, spec_of
+from tests.docs_defenses import ATTACKS, DATASET, FIGURES, PAGE, PART, SECRETS, properties_lines, spec_of
 
 TEXT = PAGE.read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE))
@@ -39,7 +39,7 @@ def test_a_section_was_measured_on_the_defense_as_it_is(name: str):
     section = SECTIONS[name]
     assert PART.findall(section) == [("measured", spec_of(name))], STALE
     rows = re.findall(r"^\| κ_reach, `(\w+)` \| (.*) \|$", section, re.MULTILINE)
-    assert [secret for secret, _ in rows] == ["salary_band", "salary"]
+    assert [secret for secret, _ in rows] == list(SECRETS)
     for _, cells in rows:
         for cell in cells.split(" | "):
             assert re.fullmatch(r"–|(−?\d\.\d\d) \(−?\d\.\d\d … −?\d\.\d\d\)", cell), cell

@@ -76,8 +76,9 @@ def share(value: float | None) -> str:
 def _verdict(trend: dict[str, Any]) -> str:
     if trend["verdict"] is None:
         return "not answered"
-    slope = "" if trend["slope"] is None else f" ({trend['slope']:+.1f})"
-    return f"{trend['verdict']}{slope}"
+    if trend["slope"] is None:
+        return str(trend["verdict"])
+    return f"{trend['verdict']} ({round(trend['slope'], 1) + 0.0:.1f})"  # + 0.0: never -0.0
 
 
 def acts_on(row: dict[str, Any]) -> str:
