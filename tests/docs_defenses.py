@@ -23,6 +23,7 @@ ATTACKS = ("intersection", "averaging", "difference", "guess")
 DATASET = "employees"
 SECRETS = {"salary_band": ATTACKS, "salary": ("intersection",)}  # the first is the dataset's default
 DEFAULT = "salary_band"
+TRIALS = 20  # a cell of fewer says so
 DPI = 120
 PART = re.compile(r"<!-- (measured|attacks): (.+?) -->\n.*?<!-- end -->", re.DOTALL)
 NOTHING = "–"
@@ -103,11 +104,10 @@ def _cell(found: dict[tuple[str, str, str], dict[str, Any]], name: str, attack: 
     if attack not in SECRETS[secret]:
         return NOTHING
     result = found[name, attack, secret]
-    low, high = result["kappa_reach_ci"]
-    numbers = (
-        f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−") for value in (result["kappa_reach"], low, high)
-    )
-    return "{} ({} … {})".format(*numbers)
+    done = result["trials"] - result["failed_trials"]
+    ends = " … ".join(_signed(value) for value in result["kappa_reach_ci"] or ())
+    interval = f" ({ends})" if ends else ""  # of fewer than five trials there is none
+    return _signed(result["kappa_reach"]) + interval + ("" if done == TRIALS else f", {done} trials")
 
 
 def written(text: str, found: dict[tuple[str, str, str], dict[str, Any]]) -> str:
