@@ -71,7 +71,7 @@ def _panel(axes: Axes, defense: str, classes: Sequence[Mapping[str, Any]]) -> No
     axes.grid(axis="y")
     axes.set_xlim(-0.5, len(classes) - 0.5)
     axes.set_xticks(range(len(classes)), names, rotation=25, ha="right", rotation_mode="anchor")
-    axes.set_title(broken(defense, 26), fontsize=7, loc="left", pad=2)
+    axes.set_title(broken(defense, 25), fontsize=7, loc="left", pad=2)
     for place, entry in enumerate(classes):
         axes.bar(place, _unanswered(entry), 0.7, transform=axes.get_xaxis_transform(), color="0.85", zorder=0.4)
         low, high = (_inside(entry[name]) for name in ("median_relative_error", "p90_relative_error"))

@@ -139,7 +139,7 @@ def print_matrix(results: Sequence[dict[str, Any]], out: Console) -> None:
     for r in results:
         what = f"skipped: {r['skipped']}" if r["skipped"] else "; ".join(r["errors"])
         if what:
-            out.print(f"{r['attack']} against {r['defense']}: {what}", overflow="fold")
+            out.print(f"{r['attack']} against {r['defense']}: {what}", soft_wrap=True)
 
 
 def _reached(r: dict[str, Any]) -> str:
