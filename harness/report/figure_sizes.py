@@ -23,6 +23,7 @@ FLOOR, CEILING = 1e-3, 10.0  # relative errors; beyond them a mark stands at the
 TICKS = {1e-3: "≤ 0.1 %", 1e-2: "1 %", 1e-1: "10 %", 1.0: "100 %", 10.0: "≥ 1000 %"}
 KEY = "dot: median, line: to 90th percentile, bar: unanswered"
 HIGH = 1.15  # inches of a panel
+NAMES = 48  # characters of names that stand side by side
 HEAD, FOOT = 0.35, 0.65  # inches above and below all panels
 
 
@@ -41,7 +42,7 @@ def draw_sizes(found: Sequence[Stored]) -> Figure | None:
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     panels = list(grid.flat)
     for axes, (defense, classes) in zip(panels, sorted(measured.items()), strict=False):
-        _panel(axes, defense, classes)
+        _panel(axes, broken(defense, NAMES // across), classes)
     for axes in panels[len(measured) :]:
         axes.set_visible(False)
         panels[panels.index(axes) - across].tick_params(labelbottom=True)
@@ -62,7 +63,7 @@ def _by_defense(found: Sequence[Stored]) -> dict[str, list[dict[str, Any]]]:
     return {defense: classes for defense, (_, classes) in best.items()}
 
 
-def _panel(axes: Axes, defense: str, classes: Sequence[Mapping[str, Any]]) -> None:
+def _panel(axes: Axes, title: str, classes: Sequence[Mapping[str, Any]]) -> None:
     names = [f"{entry['low']:,}–{entry['high']:,}" if entry["high"] else f"≥ {entry['low']:,}" for entry in classes]
     axes.set_yscale("log")
     axes.set_ylim(FLOOR / 1.4, CEILING * 1.4)
@@ -71,7 +72,7 @@ def _panel(axes: Axes, defense: str, classes: Sequence[Mapping[str, Any]]) -> No
     axes.grid(axis="y")
     axes.set_xlim(-0.5, len(classes) - 0.5)
     axes.set_xticks(range(len(classes)), names, rotation=25, ha="right", rotation_mode="anchor")
-    axes.set_title(broken(defense, 25), fontsize=7, loc="left", pad=2)
+    axes.set_title(title, fontsize=7, loc="left", pad=2)
     for place, entry in enumerate(classes):
         axes.bar(place, _unanswered(entry), 0.7, transform=axes.get_xaxis_transform(), color="0.85", zorder=0.4)
         low, high = (_inside(entry[name]) for name in ("median_relative_error", "p90_relative_error"))
