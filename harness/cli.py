@@ -11,12 +11,14 @@ import click
 
 from harness import __version__
 from harness.cli_studies import STUDIES, fitness_points
+from harness.cli_studies import results_option as _results
 from harness.errors import SnoopBenchError, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
-FIGURES = ("kappa", "utility", "cost")
+BENCHMARK_FIGURES = ("kappa", "utility", "sizes")
+FIGURES = (*BENCHMARK_FIGURES, "cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,9 +77,6 @@ def _spec(name: str, kind: str, default: str | None, text: str) -> Callable[[F],
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
-_results = click.option(
-    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -271,18 +270,18 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, cost (default: these).
+    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, cost (default: these).
 
-    kappa and utility are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness draws
-    Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store lacks
-    them; docs/fitness.md says more.
+    kappa, utility and sizes are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness
+    draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store
+    lacks them; docs/fitness.md says more.
     """
     from harness.report.cost import stored_costs
     from harness.report.figures import draw, draw_costs, draw_fitness
     from harness.report.stored import nothing, read
 
     files, chosen = [], kinds or FIGURES
-    if of_benchmarks := [kind for kind in chosen if kind in ("kappa", "utility")]:
+    if of_benchmarks := [kind for kind in chosen if kind in BENCHMARK_FIGURES]:
         found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
         _tell(notes)
         files += draw(found, of_benchmarks, out)

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -20,7 +20,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from harness import isolate, registry
-from harness.errors import SnoopBenchError
+from harness.errors import SnoopBenchError, StoreError
 from harness.plan import Benchmark, Task
 from harness.record import TrialRecord
 from harness.report.summary import summary
@@ -60,6 +60,23 @@ def bench(
         message = f"Interrupted: {len(records)} of {len(keys)} trials are stored; the same command goes on from there."
         raise Interrupted(message) from None
     return summary(benchmark, list(records.values()), from_store=len(known))
+
+
+def matrix(
+    benchmarks: Sequence[Benchmark], store: Store, *, jobs: int = 0, fresh: bool = False, progress: bool | None = None
+) -> list[dict[str, Any]]:
+    """The dict of `bench --json` of each benchmark, in their order. One that cannot be run at all ends as one whose
+    trials all failed, with its error, and the others go on. Raises Interrupted on Ctrl-C, and StoreError."""
+    results = []
+    for benchmark in benchmarks:
+        try:
+            results.append(bench(benchmark, store, jobs=jobs, fresh=fresh, progress=progress))
+        except (Interrupted, StoreError):
+            raise
+        except Exception as error:
+            failed = {"failed_trials": benchmark.trials, "errors": [f"{type(error).__name__}: {error}"]}
+            results.append(summary(benchmark, [], from_store=0) | failed)
+    return results
 
 
 def skipped(benchmark: Benchmark) -> str | None:

@@ -74,7 +74,7 @@ def _run_trial(task: Task) -> TrialRecord:
             raise BenchmarkError("The sources changed while the benchmark ran; run it again.")
         judged = attack_once(task)
         session = judged.session
-        acts = _acts(judged)
+        found = acts(judged)
         clock = time.perf_counter()
         cost = utility(_workload(judged, task), judged.fresh_session(_rng(task, "utility")))
         seconds = {**judged.seconds, "utility": time.perf_counter() - clock, "total": time.perf_counter() - began}
@@ -86,7 +86,7 @@ def _run_trial(task: Task) -> TrialRecord:
             queries=session.history.asked,
             refused=session.history.reasons.total(),
             reasons=dict(sorted(session.history.reasons.items())),
-            acts=acts,
+            acts=found,
             utility=cost,
             claims=tuple(resolved(judged.truth, judged.outcome.claims, judged.revealed)),
             seconds=seconds,
@@ -277,7 +277,7 @@ def _expire(session: LocalSession, engine: DuckEngine) -> None:
     engine.interrupt()
 
 
-def _acts(judged: Judged) -> bool | None:
+def acts(judged: Judged) -> bool | None:
     """Whether any of the queries asked was answered otherwise than `none` would answer it."""
     heard = judged.session.history.heard
     if not heard:
