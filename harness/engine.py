@@ -18,7 +18,9 @@ from harness.errors import BenchmarkError, EngineError
 from harness.model import Array, Delta, Kind, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
 from harness.sql.compile import ROW_NUMBER, STORED, UID_HASH, compile_plan, domain_text
-from harness.sql.plan import HIGH, LOW, ROWS, Buckets, Contributions, FirstRecords, Plan
+from harness.sql.edges import PART
+from harness.sql.plan import EDGES, HIGH, LOW, ROWS, Buckets, Contributions, Edges, FirstRecords, Plan
+from harness.sql.query import Ref
 
 CACHED_BUCKETS = 2_000_000
 
@@ -54,8 +56,8 @@ class DuckEngine:
 
     def _load(self, table: Table) -> None:
         schema = table.schema
-        if clash := {ROW_NUMBER, UID_HASH} & set(schema.names):
-            raise BenchmarkError(f"The column name {clash.pop()} is reserved; rename the column.")
+        if clash := [name for name in schema.names if name in (ROW_NUMBER, UID_HASH) or name.startswith(PART)]:
+            raise BenchmarkError(f"The column name {clash[0]} is reserved; rename the column.")
         columns = ", ".join(f"{stored(column)} AS {quote(column.name)}" for column in schema.columns)
         for name, frame in ((schema.table, table.frame), (STORED, table.stored)):
             if frame is None:
@@ -193,6 +195,10 @@ class _Batch:
             first=self._first(aggregates, take),
             uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
             cells=self._column("cells", np.dtype(np.int64))[take],
+            edges={
+                ref.name: self._edges(ref).keep(take)
+                for ref in dict.fromkeys(ref for plan in self.owners for ref in plan.edges)
+            },
             domains={
                 ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)
             },
@@ -277,6 +283,30 @@ class _Batch:
                     piece[:, i, : known.shape[1]] = known
             pieces.append(piece)
         return np.concatenate(pieces) if pieces else np.zeros((0, slots, width))
+
+    def _edges(self, ref: Ref) -> Edges:
+        """What is known of the ends of that column, wherever a plan of the batch asked for it."""
+        places = [plan.edges.index(ref) if ref in plan.edges else None for plan in self.owners]
+        names = [[f"{name}{place}" for place in places] for name in ("el", "eh", "ul", "uh")]
+        dtype = np.float64 if ref.kind is Kind.REAL else np.int64
+        low, high = (self._lists(own, dtype) for own in names[:2])
+        many = any(name in part.columns for name, part in zip(names[2], self.parts, strict=True))
+        users = [self._lists(own, np.uint64)[0] for own in names[2:]] if many else [None, None]
+        return Edges(low[0], high[0], low[1], *users)
+
+    def _lists(self, names: list[str], dtype: Any) -> tuple[Array, NDArray[np.int64]]:
+        """A column of short lists, by its name in each result, as (n, 16), and how long each list is."""
+        lists: list[Any] = []
+        for name, part in zip(names, self.parts, strict=True):
+            column = part.columns.get(name, np.full(part.rows, None))
+            null = np.ma.getmaskarray(column)
+            lists += [None if no else values for values, no in zip(np.ma.getdata(column), null, strict=True)]
+        found = np.zeros((len(lists), EDGES), dtype=dtype)
+        sizes = np.array([0 if values is None else len(values) for values in lists], dtype=np.int64)
+        if sizes.any():
+            flat = np.concatenate([values for values in lists if values is not None])
+            found[np.arange(EDGES) < sizes[:, None]] = flat.astype("datetime64[us]") if flat.dtype.kind == "M" else flat
+        return found, sizes
 
     @cached_property
     def _floated(self) -> dict[str, Array]:

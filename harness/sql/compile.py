@@ -19,6 +19,10 @@ from sqlglot import exp
 
 from harness.model import Kind
 from harness.seeds import digest
+from harness.sql import edges
+from harness.sql.nodes import call as _call
+from harness.sql.nodes import named as _as
+from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import HIGH, LOW, ROWS, Plan
 from harness.sql.query import (
     Aggregate,
@@ -62,7 +66,7 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
 
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
-    two_levels = plan.top and not unique_uid
+    two_levels = (plan.top or plan.edges) and not unique_uid
     select = _two_levels(plan, uid, salt) if two_levels else _one_level(plan, uid, unique_uid, salt)
     return _with_first(plan, select, salt) if plan.first else select
 
@@ -88,6 +92,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Selec
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
+    columns += edges.of_rows([_column(ref) for ref in plan.edges])
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True))
     number = _count() if unique_uid else _count(users, distinct=True)
     return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
@@ -172,6 +177,8 @@ def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
     """With the rows that meet the query's conditions and belong to the plan's sample."""
     if plan.query.where is not None:
         select = select.where(_condition(plan.query.where), copy=False)
+    if plan.within:
+        select = edges.within(select, plan.within, [(_column(k), k.kind) for k in plan.query.keys], _column, _literal)
     if plan.sample is not None:
         key = exp.Literal.string(digest("sample", plan.sample.key, key=salt, size=16).hex())
         drawn = _call("md5_number_lower", _call("concat", key, _quoted(ROW_NUMBER)))
@@ -196,12 +203,15 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
         inner += [_as(_of_user(aggregate, uid), f"c{i}")]
         if aggregate.function == "avg":
             inner += [_as(_count(_measured(aggregate)), f"n{i}")]
-        outer += [_as(_merged(aggregate, part, rows), f"a{i}"), *_sides(i, aggregate, part, rows, plan.top)]
+        outer.append(_as(_merged(aggregate, part, rows), f"a{i}"))
+        outer += _sides(i, aggregate, part, rows, plan.top) if plan.top else []
         if plan.uid_xor and aggregate.on is not None and aggregate.on.name != uid:
             zero = exp.Literal.number(0)
             known = exp.GT(this=part, expression=zero) if aggregate.function == "count" else _known(part)
             outer.append(_as(_over(_xor("h", distinct=False), known), f"x{i}"))
     outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
+    inner += edges.of_user([_column(ref) for ref in plan.edges])
+    outer += edges.of_users(len(plan.edges), "h")
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(_column(ref)), f"f{i}"))
         merged = _call("flatten", _call("list", _quoted(f"f{i}")))
@@ -384,15 +394,3 @@ def _literal(value: Scalar, kind: Kind) -> exp.Expr:
 
 def _column(ref: Ref) -> exp.Expr:
     return exp.column(ref.name, quoted=True)
-
-
-def _quoted(name: str) -> exp.Expr:
-    return exp.column(name, quoted=True)
-
-
-def _call(name: str, *args: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=list(args))
-
-
-def _as(node: exp.Expr, name: str) -> exp.Expr:
-    return exp.alias_(node, name, quoted=True)
