@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,8 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 
 MOST_OUTSIDE = 9  # users; no draw of the low-count threshold lies above
+NEAR = 1e-9  # relative: nearer to a bound of the grid doubles do not tell on which side a decimal fraction lies
+LARGEST = 2.0**50
 EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -127,6 +130,7 @@ def _gap(small: Array, large: Array) -> Array:
         return np.asarray(large - small)
 
 
+@lru_cache(maxsize=10_000)
 def around(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
     """The smallest aligned range around [low, high], both included; where they are one value, that value. Raises
     OverflowError where the column has no such bounds."""
@@ -174,11 +178,11 @@ def _tests(buckets: Buckets) -> list[_Test]:
         if not len(rows):
             continue
         some, taken = edges.keep(rows), removed[rows]
+        kind = next(r.column.kind for r in own if r is not None)
         low, high = rest(some, taken)
-        for at in np.flatnonzero(_can_change(some, low, high)):
+        for at in np.flatnonzero(_can_change(some, low, high, kind)):
             stated_range = own[buckets.query[rows[at]]]
             assert stated_range is not None
-            kind = stated_range.column.kind
             try:
                 bounds = around(_value(low[at], kind), _value(high[at], kind), kind)
             except OverflowError:
@@ -188,9 +192,36 @@ def _tests(buckets: Buckets) -> list[_Test]:
     return found
 
 
-def _can_change(edges: Edges, low: Array, high: Array) -> NDArray[np.bool_]:
-    """Where users lie beyond the rest: elsewhere R″ holds all of them."""
-    return np.asarray((edges.low[:, 0] < low) | (edges.high[:, 0] > high))
+def _can_change(edges: Edges, low: Array, high: Array, kind: Kind) -> NDArray[np.bool_]:
+    """Without the buckets where R″ holds everybody: where nobody lies beyond the rest, and where doubles can tell."""
+    beyond = np.asarray((edges.low[:, 0] < low) | (edges.high[:, 0] > high))
+    return beyond & ~_hold_all(edges, low, high, kind) if kind.is_number else beyond
+
+
+def _hold_all(edges: Edges, low: Array, high: Array, kind: Kind) -> NDArray[np.bool_]:
+    """Where R″ surely holds all users: `around` is exact, and slow for many buckets. What lies near a bound of the
+    grid stays open; doubles are exact for whole numbers that are not too large."""
+    whole = kind is Kind.INTEGER
+    first, last, bottom, top = (np.asarray(x, float) for x in (low, high, edges.low[:, 0], edges.high[:, 0]))
+    after = last + whole
+    slack = 0.0 if whole else NEAR * np.maximum(np.abs(bottom), np.abs(top))
+    still = (np.maximum(np.abs(bottom), np.abs(top)) < LARGEST) & (after > first)
+    sure = np.zeros_like(still)
+    with np.errstate(all="ignore"):
+        unit = 10.0 ** np.floor(np.log10(after - first))
+        for step in (1, 2, 5, 10, 20, 50):
+            width = step * unit
+            offset = np.where(whole & (width == 1), 1, width / 2)
+            place = first / offset
+            start = np.floor(place) * offset
+            end = start + width
+            near = np.abs(place - np.round(place)) <= NEAR * np.maximum(1, np.abs(place))
+            near |= (np.abs(width - (after - first)) <= slack) | (np.abs(end - after) <= slack)
+            open_ = near & (not whole)
+            fits = (width >= after - first) & (end >= after)
+            sure |= still & fits & ~open_ & (bottom - start >= slack) & (end - top > slack)
+            still &= ~(fits | open_)
+    return sure
 
 
 def _outside(edges: Edges, at: int, bounds: Bounds, kind: Kind) -> int:

@@ -178,7 +178,7 @@ def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
     if plan.query.where is not None:
         select = select.where(_condition(plan.query.where), copy=False)
     if plan.within:
-        select = edges.within(select, plan.within, [(_column(k), k.kind) for k in plan.query.keys], _column, _literal)
+        select = edges.within(select, plan.within, [(_column(k), k.kind) for k in plan.query.keys], _column)
     if plan.sample is not None:
         key = exp.Literal.string(digest("sample", plan.sample.key, key=salt, size=16).hex())
         drawn = _call("md5_number_lower", _call("concat", key, _quoted(ROW_NUMBER)))

@@ -8,16 +8,24 @@ within            JOIN (VALUES (…), …) AS "#part"(…) ON k IS NOT DISTINCT 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date, datetime
 
 from sqlglot import exp
 
 from harness.model import Kind
 from harness.sql.nodes import call, named, quoted
 from harness.sql.plan import EDGES, Within
+from harness.sql.query import Ref, Scalar
 
 PART = "#part"  # no column of a table begins like this
-
-Node = Callable[..., exp.Expr]
+TYPES = {
+    Kind.INTEGER: "BIGINT",
+    Kind.REAL: "DOUBLE",
+    Kind.TEXT: "VARCHAR",
+    Kind.BOOLEAN: "BOOLEAN",
+    Kind.DATE: "DATE",
+    Kind.DATETIME: "TIMESTAMP",
+}
 
 
 def of_rows(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
@@ -53,44 +61,50 @@ def _ends(i: int, low: exp.Expr, high: exp.Expr) -> list[exp.Expr]:
 
 
 def within(
-    select: exp.Select, parts: Sequence[Within], keys: Sequence[tuple[exp.Expr, Kind]], column: Node, literal: Node
+    select: exp.Select,
+    parts: Sequence[Within],
+    keys: Sequence[tuple[exp.Expr, Kind]],
+    column: Callable[[Ref], exp.Expr],
 ) -> exp.Select:
-    """The select over the rows of these buckets and ranges: one bucket by conditions, several by a join."""
-    kinds = [kind for _, kind in keys]
+    """The select over the rows of these buckets and ranges: one bucket by conditions, several by a join.
+
+    The constants are texts until they are compared: they can be thousands, and a list of one type needs no casts."""
     ranged = [ref for ref, _, _ in parts[0].ranges]
-    cells = [
-        [
-            *(_key(value, kind, literal) for value, kind in zip(part.keys, kinds, strict=True)),
-            *(literal(bound, ref.kind) for ref, low, high in part.ranges for bound in (low, high)),
-        ]
-        for part in parts
-    ]
+    kinds = [kind for _, kind in keys] + [ref.kind for ref in ranged for _ in "ab"]
     names = [f"{PART} k{i}" for i in range(len(keys))]
     names += [f"{PART} {end}{i}" for i in range(len(ranged)) for end in "ab"]
-    other = cells[0] if len(parts) == 1 else [exp.column(name, table=PART, quoted=True) for name in names]
-    bounds = iter(other[len(keys) :])
-    conditions: list[exp.Expr] = [
-        exp.NullSafeEQ(this=key.copy(), expression=value) for (key, _), value in zip(keys, other, strict=False)
-    ]
+    rows = [[_text(value) for value in (*part.keys, *_bounds(part))] for part in parts]
+    cells = rows[0] if len(rows) == 1 else [exp.column(name, table=PART, quoted=True) for name in names]
+    typed = iter(exp.cast(cell, TYPES[kind]) for cell, kind in zip(cells, kinds, strict=True))
+    conditions: list[exp.Expr] = [exp.NullSafeEQ(this=key, expression=next(typed)) for key, _ in keys]
     for ref in ranged:
-        conditions.append(exp.GTE(this=column(ref), expression=next(bounds)))
-        conditions.append(exp.LT(this=column(ref), expression=next(bounds)))
-    if len(parts) == 1:
+        conditions.append(exp.GTE(this=column(ref), expression=next(typed)))
+        conditions.append(exp.LT(this=column(ref), expression=next(typed)))
+    if len(rows) == 1:
         return select.where(*conditions, copy=False)
-    rows = [exp.Tuple(expressions=row) for row in cells]
     alias = exp.TableAlias(
         this=exp.to_identifier(PART, quoted=True), columns=[exp.to_identifier(name, quoted=True) for name in names]
     )
-    table = exp.Values(expressions=rows, alias=alias)
+    table = exp.Values(expressions=[exp.Tuple(expressions=row) for row in rows], alias=alias)
     return select.join(table, on=exp.and_(*conditions, copy=False), copy=False)
 
 
-def _key(value: object, kind: Kind, literal: Node) -> exp.Expr:
-    """NULL has a type: the values below it in the list would otherwise be cast to that of a bare NULL."""
-    if value is not None:
-        return literal(value, kind)
-    types = {Kind.INTEGER: "BIGINT", Kind.REAL: "DOUBLE", Kind.TEXT: "VARCHAR", Kind.BOOLEAN: "BOOLEAN"}
-    return exp.cast(exp.Null(), types.get(kind, "DATE" if kind is Kind.DATE else "TIMESTAMP"))
+def _bounds(part: Within) -> list[Scalar]:
+    return [bound for _, low, high in part.ranges for bound in (low, high)]
+
+
+def _text(value: Scalar | None) -> exp.Expr:
+    """The constant as a text that casts to its type without loss."""
+    match value:
+        case None:
+            return exp.cast(exp.Null(), "VARCHAR")
+        case datetime():
+            return exp.Literal.string(value.isoformat(sep=" "))
+        case date():
+            return exp.Literal.string(value.isoformat())
+        case float():
+            return exp.Literal.string(repr(value))
+    return exp.Literal.string(str(value))
 
 
 def _number(value: int) -> exp.Expr:
