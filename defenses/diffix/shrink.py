@@ -298,7 +298,7 @@ def _told(buckets: Buckets, test: _Test, threshold: float) -> dict[str, Any]:
         "column": test.range.column.name,
         "stated": [test.range.low, test.range.high],
         "T": test.removed,
-        "R″": list(test.bounds),
+        "shrunk to": list(test.bounds),
         "users outside": test.outside,
         "threshold": threshold,
         "dropped": bool(test.outside < threshold),
