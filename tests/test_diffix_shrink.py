@@ -147,6 +147,23 @@ def test_the_isolated_user_does_not_show() -> None:
                 assert same == (on or where is SMALL), number
 
 
+def test_a_user_at_both_ends_is_taken_off_twice_and_outside_once() -> None:
+    """Three users with rows at both ends take six removals; outside they are three, few enough to be dropped."""
+    middle = [{"uid": 3 + i, "x": 4.1 + i % 9 / 10} for i in range(60)]
+    ends = [{"uid": i % 3, "x": x} for i, x in enumerate([0.2, 1.2, 2.4, 9.8, 8.6, 7.4])]
+    dropped = 0
+    for number in range(60):
+        database = of_rows(middle + ends, digest("both ends", number))
+        found = shrink(database, list(database.rows), "x", (0.0, 10.0))
+        left = remaining(database, list(database.rows), [Condition("x", "range", (0.0, 10.0))])
+        sql = "SELECT count(*), count(DISTINCT uid) FROM t WHERE x >= 0 AND x < 10"
+        interface = session(database, **QUIET, flatten=False, shrink_and_drop=True)
+        assert answer(interface, sql).rows == [(len(left), len(database.users(left)))]
+        dropped += found.dropped and found.outside == 3 and found.removed >= 6
+        assert found.removed < 6 or found.range == (4.0, 5.0)
+    assert dropped > 3
+
+
 # Generated tables against the slow oracle
 
 NEW_YEAR = datetime(2020, 1, 1)
