@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.errors import DeadlineExceeded, EngineError, LedgerError, PluginError, QueryRefused
 from harness.model import Answer, Array, Delta, Kind, Refused, Schema, Table, Update
-from harness.plugin import Defense, Engine, answered, planned, updated
+from harness.plugin import Defense, Engine, answered, planned, refined, updated
 from harness.sql import Buckets, Plan, Query, analyse, parse
 from harness.sql.after import select_rows
 
@@ -157,11 +157,11 @@ class LocalSession:
         if len(plans) > SETS and any(plan.uid_set for plan in plans):
             return [answer for i in range(0, len(plans), SETS) for answer in self._answers(plans[i : i + SETS])]
         try:
-            buckets = self._engine.run(plans)
+            buckets = replace(self._engine.run(plans), analyst=self._analyst, memory=self._memory)
+            buckets = refined(self._defense, buckets, self._engine.run)
         except EngineError:
             self._check_time()
             raise
-        buckets = replace(buckets, analyst=self._analyst, memory=self._memory)
         with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
             buckets = answered(self._defense, buckets, self._rng)
         return _answers(buckets)

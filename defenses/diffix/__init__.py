@@ -14,8 +14,9 @@ from defenses.diffix.conditions import aligned
 from defenses.diffix.explain import explained
 from defenses.diffix.layers import Layer, Noise, Rules, Seeds, layers_of, seeds_of
 from defenses.diffix.restrictions import refusal
+from defenses.diffix.shrink import ranges_of, shrunk
 from harness.model import Refused
-from harness.plugin import Defense, Log, Rows, param
+from harness.plugin import Defense, Log, Refining, Rows, param
 from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
 from harness.sql.query import Ref
@@ -29,7 +30,8 @@ class diffix(Defense):
 
     1. Take conditions joined by AND: =, <>, IN, NOT IN, BETWEEN, IS NULL of plain columns; a GROUP BY column counts
        as the condition that it equals the bucket's value (§6.3). BETWEEN a AND b is >= a AND < b (Figure 18).
-    2. Widen each range to the smallest aligned one around it, with a notice (§6.7).
+    2. Widen each range to the smallest aligned one around it, with a notice (§6.7). Then drop the few users of a
+       bucket who lie apart at its ends, by which two ranges could differ (shrink-and-drop, see `shrink.py`).
     3. Seed noise layers: per condition a static one from salt, table, column, operator and value, and a dynamic one
        that also takes the XOR of the bucket's hashed uids (§5.1, §6.5–§6.7). IN has a static layer from the floated
        values and a dynamic one per element (§6.9); NOT IN is its inequalities (§6.10). Without conditions: one
@@ -64,6 +66,7 @@ class diffix(Defense):
     like_layers: bool = param(True, "noise layers of LIKE's wildcards")
     max_discontinuous: int = param(2, "functions with jumps allowed in one expression", unit="functions", low=0)
     clear_only: bool = param(False, "every condition must be clear, equalities too")
+    shrink_and_drop: bool = param(True, "dropping of the few users who lie apart at the ends of a range")
     round: bool = param(False, "counts rounded to whole numbers")
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
@@ -86,7 +89,11 @@ class diffix(Defense):
             top=2 * math.ceil(largest),
             fewest=fewest,
             notices=notices,
+            edges=tuple(r.column for r in ranges_of(query)) if self.shrink_and_drop else (),
         )
+
+    def refine(self, buckets: Buckets) -> Refining:
+        return (yield from shrunk(buckets)) if self.shrink_and_drop else buckets
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:

@@ -214,7 +214,8 @@ EXPLAINED = 40  # rows of a table of `query --explain`
 def print_explained(how: dict[str, Any], out: Console) -> None:
     """What `query --explain` found, part by part."""
     out.print(Text("SQL", style="bold"))
-    out.print(Text(how["sql"]), overflow="fold")
+    for text in (how["sql"], *how.get("then", ())):
+        out.print(Text(text), overflow="fold")
     wanted = ", ".join(name if value is True else f"{name} {value}" for name, value in how["asked"].items() if value)
     out.print(Text("\nAsked of each bucket", style="bold"), Text(wanted or "nothing"), sep="\n")
     for name, rows in how["tables"].items():
