@@ -150,6 +150,8 @@ class Defense(Plugin):
         """Data stage: the table that is published instead (use `table.with_frame`)."""
         return table
 
+    shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
+
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         """Query stage: the query as it is, rewritten, with extras per bucket, or refused. Sees no rows."""
         return Plan(query)
@@ -191,6 +193,8 @@ class Defense(Plugin):
 
 def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
+    if query.rows and not defense.shows_rows:
+        return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)
     if isinstance(said, Plan | Refused):
         return said

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
 from defenses.diffix import constants as birch
 from defenses.diffix.aggregates import noisy_values
-from defenses.diffix.conditions import aligned
+from defenses.diffix.conditions import Range, Stated, aligned, conditions_of
 from defenses.diffix.explain import explained
 from defenses.diffix.layers import Layer, Noise, Rules, Seeds, layers_of, seeds_of
 from defenses.diffix.restrictions import refusal
 from defenses.diffix.shrink import ranges_of, shrunk
-from harness.model import Refused
+from harness.model import Refused, Schema
 from harness.plugin import Defense, Log, Refining, Rows, param
 from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
@@ -57,6 +58,8 @@ class diffix(Defense):
     salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
 
+    shows_rows = True
+
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")
     low_count: bool = param(True, "low-count suppression")
@@ -68,11 +71,17 @@ class diffix(Defense):
     clear_only: bool = param(False, "every condition must be clear, equalities too")
     shrink_and_drop: bool = param(True, "dropping of the few users who lie apart at the ends of a range")
     round: bool = param(False, "counts rounded to whole numbers")
+    group: int = param(1, "users who move together: noise is so many times as large (§4)", unit="users", low=1)
+    time: str | None = param(None, "column with the time of each row, of which every query names a range (§4)")
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         refused = refusal(query, clear_only=self.clear_only, max_discontinuous=self.max_discontinuous)
         if refused is not None:
             return refused
+        if self.time is not None and self.time not in (r.column.name for r in conditions_of(query) if _is_range(r)):
+            return Refused(
+                "diffix-time", f"Diffix needs a range of {self.time} here: {self.time} >= … AND {self.time} < …"
+            )
         if isinstance(found := aligned(query, self.snap), Refused):
             return found
         query, notices = found
@@ -101,9 +110,16 @@ class diffix(Defense):
         values = buckets.values.copy()
         for rows in _blocks(buckets, self._rules):
             part = buckets.keep(rows)
-            noise = Noise(self._seeds(part), part)
+            noise = Noise(self._seeds(part), part, self.group)
             values[rows] = noisy_values(part, noise, flatten=self.flatten, rounded=self.round)
         return buckets.with_values(values)
+
+    def skip(self, schema: Schema) -> str | None:
+        times = [column.name for column in schema.columns if column.kind.is_time]
+        if self.time is not None and self.time not in times:
+            known = f"these are {', '.join(times)}" if times else "there is none"
+            return f"{self.time} is no column of dates or times ({known})"
+        return None
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
         return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count, self._rules)
@@ -114,6 +130,10 @@ class diffix(Defense):
 
     def _seeds(self, buckets: Buckets) -> Seeds:
         return seeds_of(buckets, self._rules)
+
+
+def _is_range(condition: Stated) -> TypeGuard[Range]:
+    return isinstance(condition, Range) and not condition.negated
 
 
 def _columns(layers: Sequence[Layer], of: str) -> tuple[Ref, ...]:

@@ -181,12 +181,13 @@ class Query:
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    rows: bool = False  # no aggregate: the keys are what is selected, each bucket stands for count(*) rows
 
     def __hash__(self) -> int:
         """Computed once: a batch looks the same query up thousands of times."""
         if "_hash" not in self.__dict__:
             fields = (self.outputs, self.keys, self.aggregates, self.where, self.having, self.order, self.limit)
-            self.__dict__["_hash"] = hash((self.table, *fields, self.offset))
+            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows))
         known: int = self.__dict__["_hash"]
         return known
 
