@@ -27,9 +27,11 @@ from harness.plugin import (
     Defense,
     Log,
     Plugin,
+    Refining,
     Rows,
     answered_by_all,
     planned_by_all,
+    refined_by_all,
     updated,
 )
 from harness.sql import Buckets, Query
@@ -47,6 +49,7 @@ class Hybrid(Defense):
     """Several defenses in a row, each working on what the one before lets through."""
 
     reports_noise = True  # if every part does
+    shows_rows = True  # where the parts do
 
     parts: tuple[Defense, ...]
 
@@ -68,6 +71,9 @@ class Hybrid(Defense):
 
     def plan(self, query: Query, log: Log) -> Any:
         return planned_by_all(self.parts, query, log)
+
+    def refine(self, buckets: Buckets) -> Refining:
+        return refined_by_all(self.parts, buckets)
 
     def answer(self, buckets: Buckets, rng: Any) -> Buckets:
         return answered_by_all(self.parts, buckets, rng)

@@ -5,8 +5,8 @@ possible contribute, and among these choices so that contributions are as even a
 
 1. A value that is the only one of one of its users is his: he contributes nothing else.
 2. A value with at least as many users as the bucket has values is contributed alone: the others take up fewer users.
-3. Every other value, in ascending order, goes to the user with the fewest values so far whom it reaches: directly, or by
-   handing a value of his on to another of its users. Users of one value are looked at in ascending order of their
+3. Every other value, in ascending order, goes to the user with the fewest values so far whom it reaches: one of its
+   own, or one to whom these can hand a value on. Users of one value are looked at in ascending order of their
    hashes, in a search by breadth; the first found of those with the fewest values is taken, and all values on the way
    move by one.
 
@@ -61,7 +61,7 @@ def contributed(rows: exp.Select, keys: int, columns: Sequence[exp.Expr]) -> exp
 
 
 def shared(value: NDArray[Any], user: NDArray[Any]) -> Whole:
-    """Step 3 for one bucket. `value` and `user`, shape (P,), are the pairs of a value and one of its users, in ascending
+    """Step 3 for one bucket. `value` and `user`, shape (P,), are the pairs of a value and a user of it, in ascending
     order. Gives the user of each distinct value, as a position in the sorted distinct users, int64 (V,)."""
     users, code = np.unique(user, return_inverse=True)
     ends = np.flatnonzero(value[1:] != value[:-1]) + 1
@@ -81,7 +81,7 @@ def merge_shared(columns: dict[str, Any]) -> None:
         for row in rows:
             value, owner = lists[row], shared(lists[row], hashes[row])
             load = np.bincount(owner)
-            numbers = {HIGH if sides == [HIGH] else ROWS: load[load > 0].astype(np.float64)}
+            numbers: dict[int, NDArray[Any]] = {HIGH if sides == [HIGH] else ROWS: load[load > 0].astype(np.float64)}
             if LOW in sides:
                 each = value[np.concatenate([[True], value[1:] != value[:-1]])].astype(np.float64)
                 sums = np.bincount(owner, weights=each)[load > 0]
