@@ -34,7 +34,7 @@ def noisy_values(buckets: Buckets, noise: Noise, *, flatten: bool = True, rounde
             noisy = _ANSWERS[function.removesuffix(NOISE)](groups)
             answer = np.round(noisy.answer) if rounded and function in ("users", "count") else noisy.answer
             if function.endswith(NOISE):
-                deviation = rounded_deviation(np.sqrt(noise.layers[rows]) * noisy.scale)
+                deviation = rounded_deviation(noise.size * np.sqrt(noise.layers[rows]) * noisy.scale)
                 answer = np.where(np.isnan(noisy.answer), np.nan, deviation)
             values[rows, slot] = answer
     return values

@@ -225,7 +225,7 @@ class Noise:
     @property
     def layers(self) -> NDArray[np.int64]:
         """How many layers each bucket has, int64 (N,)."""
-        return np.bincount(self._seeds.bucket, minlength=self._size)
+        return np.bincount(self._seeds.bucket, minlength=self._buckets)
 
     def draw(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4). `users`: the XOR of
