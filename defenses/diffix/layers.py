@@ -6,7 +6,7 @@ word, a dynamic layer's on the word and the XOR of the bucket's hashed uids. All
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal
@@ -34,6 +34,7 @@ EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
     "none",
 )
 SAME, DIFFERENT, LIKE, TEXT = "= column", "<> column", "like", "text"
+LAYERS_AT_ONCE = 5_000_000
 NOT = ":<>"
 LOWER = ":lower"
 
@@ -186,6 +187,18 @@ def _pair(operator: str, column: Ref | None, values: tuple[Field, ...]) -> list[
 def layer_word(salt: bytes, table: str, operator: str, column: str | None, values: tuple[Field, ...]) -> int:
     """The layer's 64-bit word: a keyed digest that names every component without ambiguity."""
     return seed64("layer", table, column, operator, values, key=salt)
+
+
+def floated_of(layers: Sequence[Layer], of: str) -> tuple[Ref, ...]:
+    """The columns of which the layers need the floated values, or the span."""
+    return tuple(dict.fromkeys(layer.column for layer in layers if layer.of == of and layer.column is not None))
+
+
+def pieces(buckets: Buckets, rules: Rules) -> list[NDArray[np.int64]]:
+    """The buckets, shape (N,), in so many pieces that the samples of one fit in little memory."""
+    layers = np.array([len(layers_of(plan.query, rules)) for plan in buckets.plans], dtype=np.int64)
+    number = 1 + int(layers[buckets.query].sum()) // LAYERS_AT_ONCE if len(layers) else 1
+    return [piece for piece in np.array_split(np.arange(len(buckets)), number) if len(piece)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from harness.sql.query import Aggregate, Between, Call, Compare, In, IsNull, Lik
 MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
 
 
-def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None) -> Refused | None:
+def refusal(
+    query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None, time: str | None = None
+) -> Refused | None:
     """The first rule that the query breaks, or None."""
     for aggregate in query.aggregates:
         if (refused := _aggregate(aggregate)) is not None:
@@ -31,6 +33,8 @@ def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | 
             return refused
     if clear_only and any(piece(key) is None and not stands_for_ranges(key) for key in query.keys):
         return _must_be_clear("a selected expression")
+    if time is not None and time not in (c.column.name for c in conditions if isinstance(c, Range) and not c.negated):
+        return Refused("diffix-time", f"Diffix needs a range of {time} here: {time} >= a AND {time} < b.")
     ranges = Counter(condition.column for condition in conditions if isinstance(condition, Range))
     if several := [column.name for column, number in ranges.items() if number > 1]:
         return Refused("diffix-range", f"Diffix answers one range of a column; there are several of {several[0]}.")
