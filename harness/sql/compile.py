@@ -31,6 +31,7 @@ from harness.sql.nodes import named as _as
 from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import ROW_NUMBER, STORED, UID_HASH, Plan
 from harness.sql.query import (
+    Aggregate,
     Query,
     Ref,
 )
