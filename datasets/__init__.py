@@ -4,4 +4,5 @@ BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
+    "uniform": "datasets.uniform",
 }

@@ -59,8 +59,8 @@ class partitioning(Defense):
             table = self._with_dummies(table, rng)
         atom = self._atoms(table)
         user = users_of(table)[0]
-        pairs = np.unique(np.stack([atom, user]), axis=1)[0]
-        large = np.bincount(pairs)[atom] >= self.smallest
+        first = ~pd.Series(joint([atom, user], len(atom))).duplicated().to_numpy()  # each user once in each partition
+        large = np.bincount(atom[first])[atom] >= self.smallest
         return table if large.all() else table.with_frame(table.frame[large].reset_index(drop=True))
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:

@@ -11,12 +11,14 @@ import click
 
 from harness import __version__
 from harness.cli_studies import STUDIES, fitness_points
+from harness.cli_studies import results_option as _results
 from harness.errors import SnoopBenchError, UserError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
-FIGURES = ("kappa", "utility")
+BENCHMARK_FIGURES = ("kappa", "utility", "sizes")
+FIGURES = (*BENCHMARK_FIGURES, "cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,9 +77,6 @@ def _spec(name: str, kind: str, default: str | None, text: str) -> Callable[[F],
 
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
-_results = click.option(
-    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -271,27 +270,33 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw stored benchmarks, as PDF, SVG and PNG of one column's width: kappa, utility (default: both).
+    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, cost (default: these).
 
-    fitness draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the
-    store lacks them; the other options choose among benchmarks and do not touch it. docs/fitness.md says more.
+    kappa, utility and sizes are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness
+    draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store
+    lacks them; docs/fitness.md says more.
     """
-    from harness.report.figures import draw, draw_fitness
+    from harness.report.cost import stored_costs
+    from harness.report.figures import draw, draw_costs, draw_fitness
     from harness.report.stored import nothing, read
 
-    files = []
-    if of_benchmarks := [kind for kind in kinds or FIGURES if kind in FIGURES]:
+    files, chosen = [], kinds or FIGURES
+    if of_benchmarks := [kind for kind in chosen if kind in BENCHMARK_FIGURES]:
         found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
         _tell(notes)
         files += draw(found, of_benchmarks, out)
-    if "fitness" in kinds:
+    if "cost" in chosen:
+        files += draw_costs(stored_costs(results, defenses), out)
+    if "fitness" in chosen:
         files += draw_fitness(fitness_points(results), out)
     if as_json:
         _emit(files)
     else:
         for file in files:
             click.echo(file)
-    if not files:
+    if not files and chosen == ("cost",):
+        click.echo("Nothing to draw: no costs are stored; run snoopbench cost first.", err=as_json)
+    elif not files:
         click.echo(nothing(results, "draw"), err=as_json)
 
 

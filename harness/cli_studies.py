@@ -1,4 +1,4 @@
-"""The verbs of the studies, beside those of `harness.cli`."""
+"""The verbs of the matrix and the studies, beside those of `harness.cli`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 _seed = click.option("--seed", default=1, show_default=True, help="Root of all randomness.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
-_results = click.option(
+results_option = click.option(
     "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
 )
 _fresh = click.option("--fresh", is_flag=True, help="Run again, whatever is stored.")
@@ -56,7 +56,7 @@ def _kept(
 @click.option("--methods", metavar="NAMES", help="Perturbation methods, separated by commas; default: all.")
 @_seed
 @click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
-@_results
+@results_option
 @_fresh
 @click.option("--examples", is_flag=True, help="Show Tables 4.1 to 4.4 worked out instead; nothing is run.")
 @_json
@@ -117,7 +117,7 @@ def fitness_points(results: str) -> list[dict[str, Any]]:
 @click.option("--runs", default=1, show_default=True, help="Runs of the evolution.")
 @_seed
 @click.option("--jobs", default=0, callback=_workers, help="Worker threads; default: one a core.")
-@_results
+@results_option
 @_fresh
 @_json
 def evolve(
@@ -141,4 +141,110 @@ def evolve(
         print_searches(rows, console())
 
 
-STUDIES = (fitness, evolve)
+@click.command()
+@click.option("--defense", "defenses", multiple=True, metavar="SPEC",
+              help="What is timed; repeat it for several. Default: all built-in defenses.")  # fmt: skip
+@click.option("--from", "low", default=1_000, show_default=True, help="Rows of the smallest table.")
+@click.option("--to", "high", default=10_000_000, show_default=True, help="Rows of the largest one, ten times by ten.")
+@click.option("--seconds", default=60.0, show_default=True, help="Most processor seconds of one defense on one table.")
+@_seed
+@results_option
+@click.option("--fresh", is_flag=True, help="Measure again, whatever is stored.")
+@_json
+def cost(
+    defenses: tuple[str, ...], low: int, high: int, seconds: float, seed: int, results: str, fresh: bool, as_json: bool
+) -> int:
+    """Time protecting a table and answering ordinary queries, beside `none`, as the table grows.
+
+    Every point runs in a process of its own, is stopped at the limit and is stored. Seconds are processor time of one
+    thread. snoopbench figures cost draws what is stored; docs/cost.md says more.
+    """
+    from harness.report.cost import print_costs
+    from harness.report.tables import console
+    from harness.store import Store
+    from harness.studies.cost import Cost
+    from harness.studies.cost import cost as run
+
+    plan = Cost.of(defenses, low=low, high=high, seconds=seconds, seed=seed)
+    rows = run(plan, Store(results), fresh=fresh)
+    if as_json:
+        _emit(rows)
+    else:
+        print_costs(rows, console())
+    return 1 if all(row["failed"] for row in rows) else 0
+
+
+@click.command()
+@click.option("--defense", "defenses", multiple=True, metavar="SPEC", help="Repeat it for several; default: all.")
+@click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="Repeat it for several; default: all.")
+@click.option("--dataset", metavar="SPEC", default="census", show_default=True, help="What is protected.")
+@click.option("--secret", metavar="COLUMN", help="The column to be learned; default: the dataset's first.")
+@click.option("--trials", default=20, show_default=True, help="Independent repetitions of a pair.")
+@click.option("--victims", default=25, show_default=True, help="Users attacked in one trial, at most.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker processes; default: one a core.")
+@results_option
+@click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@_json
+def matrix(
+    defenses: tuple[str, ...], attacks: tuple[str, ...], dataset: str, secret: str | None, trials: int, victims: int,
+    seed: int, jobs: int, results: str, fresh: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run every attack against every defense on one dataset: a bench for each pair.
+
+    Stored trials are not run again. A pair that fails or cannot be run does not stop the others; the exit status is 1
+    where a pair has no trial that worked. snoopbench compare, figures and show read the same store.
+    """
+    from harness import registry
+    from harness.plan import Benchmark
+    from harness.report.tables import console, print_matrix
+    from harness.runner import matrix as run
+    from harness.store import Store
+
+    pairs = [
+        Benchmark.of(
+            defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed
+        )
+        for defense in defenses or sorted(registry.names("defenses"))
+        for attack in attacks or sorted(registry.names("attacks"))
+    ]
+    found = run(list(dict.fromkeys(pairs)), Store(results), jobs=jobs, fresh=fresh)
+    if as_json:
+        _emit(found)
+    else:
+        print_matrix(found, console())
+    return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
+
+
+@click.command()
+@click.argument("specs", metavar="[SPEC]...", nargs=-1)
+@click.option("--dataset", metavar="SPEC", default="employees:size=20000", show_default=True, help="What is protected.")
+@click.option("--draws", default=10, show_default=True, help="Independent draws of data and salt.")
+@_seed
+@results_option
+@click.option("--fresh", is_flag=True, help="Measure again, whatever is stored.")
+@_json
+def properties(
+    specs: tuple[str, ...], dataset: str, draws: int, seed: int, results: str, fresh: bool, as_json: bool
+) -> None:
+    """Measure whether defenses answer the same every time, more accurately with more records, and every query.
+
+    These are the tests of Nielson's dissertation; and on which secrets a defense acts at all. SPEC is a defense, such
+    as rounding:base=10 or ./mine.py; default: all that are registered.
+    """
+    from harness import registry
+    from harness.report.properties import print_properties
+    from harness.report.tables import console
+    from harness.store import Store
+    from harness.studies.properties import Plan
+    from harness.studies.properties import properties as run
+
+    plan = Plan(dataset=dataset, draws=draws, seed=seed)
+    rows = run(specs or sorted(registry.names("defenses")), plan, Store(results), fresh=fresh)
+    if as_json:
+        _emit(rows)
+    else:
+        print_properties(rows, console())
+
+
+STUDIES = (matrix, properties, fitness, evolve, cost)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 """A table for people: one dict a row, the same keys in each."""
+
+Refining = Generator[Sequence[Plan], Buckets, Buckets]
+"""Yields plans, is sent their exact buckets, and in the end returns buckets."""
 
 
 def param(
@@ -147,9 +150,19 @@ class Defense(Plugin):
         """Data stage: the table that is published instead (use `table.with_frame`)."""
         return table
 
+    shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
+
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         """Query stage: the query as it is, rewritten, with extras per bucket, or refused. Sees no rows."""
         return Plan(query)
+
+    def refine(self, buckets: Buckets) -> Refining:
+        """Between query and answer stage: what the exact buckets of a batch show can make other rows of the table
+        the right ones to answer from. A generator: each `yield plans` gives the buckets of these plans, and what it
+        returns goes to the answer stage, buckets of the same batch (`Buckets.put`). Plans beyond those of the query
+        stage depend on rows, so an analyst who measures time can see that they were run: ask for few."""
+        yield from ()
+        return buckets
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         """Answer stage, for a whole batch at once: distort values, drop buckets. `rng` is fresh noise of this
@@ -180,11 +193,37 @@ class Defense(Plugin):
 
 def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
+    if query.rows and not defense.shows_rows:
+        return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)
     if isinstance(said, Plan | Refused):
         return said
     what = type(said).__name__
     raise PluginError(f"The defense {defense.label()} broke its contract: plan returned a {what}, not Plan or Refused.")
+
+
+def refined(defense: Defense, buckets: Buckets, run: Callable[[Sequence[Plan]], Buckets]) -> Buckets:
+    """What the answer stage gets, the further plans run by `run`. Raises PluginError naming the defense when it breaks
+    the contract of `refine`."""
+    steps: object = defense.refine(buckets)
+    wrong = f"The defense {defense.label()} broke its contract: "
+    if not isinstance(steps, Generator):
+        raise PluginError(f"{wrong}refine is a {type(steps).__name__}, not a generator.")
+    results = None
+    while True:
+        try:
+            asked = list(steps.send(results))
+        except StopIteration as end:
+            said: object = end.value
+            break
+        if not all(isinstance(plan, Plan) for plan in asked):
+            raise PluginError(f"{wrong}refine yielded something else than plans.")
+        results = run(asked)
+    what = _misfit(said, buckets, "refine") if isinstance(said, Buckets) else f"refine returned a {type(said).__name__}"
+    if what:
+        raise PluginError(f"{wrong}{what}.")
+    assert isinstance(said, Buckets)
+    return said
 
 
 def answered(defense: Defense, buckets: Buckets, rng: np.random.Generator) -> Buckets:
@@ -193,7 +232,7 @@ def answered(defense: Defense, buckets: Buckets, rng: np.random.Generator) -> Bu
     said: object = defense.answer(buckets, rng)
     wrong = f"answer returned a {type(said).__name__}, not Buckets"
     if isinstance(said, Buckets):
-        wrong = _misfit(said, buckets)
+        wrong = _misfit(said, buckets, "answer")
     if wrong:
         raise PluginError(f"The defense {defense.label()} broke its contract: {wrong}.")
     assert isinstance(said, Buckets)
@@ -222,6 +261,13 @@ def planned_by_all(parts: Sequence[Defense], query: Query, log: Log) -> Plan | R
     return plan
 
 
+def refined_by_all(parts: Sequence[Defense], buckets: Buckets) -> Refining:
+    """The parts in a row, each refining what the one before leaves."""
+    for part in parts:
+        buckets = yield from part.refine(buckets)
+    return buckets
+
+
 def answered_by_all(parts: Sequence[Defense], buckets: Buckets, rng: np.random.Generator) -> Buckets:
     """The answer stages in a row, each on the buckets that the one before leaves, the last drawing from `rng`.
 
@@ -236,17 +282,17 @@ def answered_by_all(parts: Sequence[Defense], buckets: Buckets, rng: np.random.G
     return buckets
 
 
-def _misfit(said: Buckets, asked: Buckets) -> str:
+def _misfit(said: Buckets, asked: Buckets, stage: str) -> str:
     """What keeps these from being the answer to that batch, or nothing."""
     n, slots = len(said.query), asked.values.shape[1]
     if said.plans != asked.plans or len(said.keys) != len(asked.keys):
-        return "answer returned Buckets of another batch"
+        return f"{stage} returned Buckets of another batch"
     if getattr(said.values, "shape", None) != (n, slots) or said.values.dtype != np.float64:
-        return f"answer returned values that are not float64 of shape ({n}, {slots})"
+        return f"{stage} returned values that are not float64 of shape ({n}, {slots})"
     if any(len(column) != n for column in (*said.keys, said.present, said.users, said.uid_xor)):
-        return "answer returned columns of unequal length"
+        return f"{stage} returned columns of unequal length"
     if (np.diff(said.query) < 0).any():
-        return "answer returned buckets out of order"
+        return f"{stage} returned buckets out of order"
     return ""
 
 

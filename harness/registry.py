@@ -27,9 +27,11 @@ from harness.plugin import (
     Defense,
     Log,
     Plugin,
+    Refining,
     Rows,
     answered_by_all,
     planned_by_all,
+    refined_by_all,
     updated,
 )
 from harness.sql import Buckets, Query
@@ -45,6 +47,8 @@ _KINDS: dict[type[Plugin], KindName] = {base: kind for kind, base in _BASES.item
 @dataclass(frozen=True, kw_only=True)
 class Hybrid(Defense):
     """Several defenses in a row, each working on what the one before lets through."""
+
+    shows_rows = True  # where the parts do
 
     parts: tuple[Defense, ...]
 
@@ -66,6 +70,9 @@ class Hybrid(Defense):
 
     def plan(self, query: Query, log: Log) -> Any:
         return planned_by_all(self.parts, query, log)
+
+    def refine(self, buckets: Buckets) -> Refining:
+        return refined_by_all(self.parts, buckets)
 
     def answer(self, buckets: Buckets, rng: Any) -> Buckets:
         return answered_by_all(self.parts, buckets, rng)

@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
@@ -18,7 +20,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
 from harness import isolate, registry
-from harness.errors import SnoopBenchError
+from harness.errors import SnoopBenchError, StoreError
 from harness.plan import Benchmark, Task
 from harness.record import TrialRecord
 from harness.report.summary import summary
@@ -58,6 +60,23 @@ def bench(
         message = f"Interrupted: {len(records)} of {len(keys)} trials are stored; the same command goes on from there."
         raise Interrupted(message) from None
     return summary(benchmark, list(records.values()), from_store=len(known))
+
+
+def matrix(
+    benchmarks: Sequence[Benchmark], store: Store, *, jobs: int = 0, fresh: bool = False, progress: bool | None = None
+) -> list[dict[str, Any]]:
+    """The dict of `bench --json` of each benchmark, in their order. One that cannot be run at all ends as one whose
+    trials all failed, with its error, and the others go on. Raises Interrupted on Ctrl-C, and StoreError."""
+    results = []
+    for benchmark in benchmarks:
+        try:
+            results.append(bench(benchmark, store, jobs=jobs, fresh=fresh, progress=progress))
+        except (Interrupted, StoreError):
+            raise
+        except Exception as error:
+            failed = {"failed_trials": benchmark.trials, "errors": [f"{type(error).__name__}: {error}"]}
+            results.append(summary(benchmark, [], from_store=0) | failed)
+    return results
 
 
 def skipped(benchmark: Benchmark) -> str | None:
@@ -110,21 +129,32 @@ def _suspects(waiting: dict[str, Task], jobs: int) -> Iterator[TrialRecord]:
 
 def _alone(task: Task) -> TrialRecord:
     """The task in a process of its own; a failed record with the signal's name when that dies."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=send_record, args=(task, sender), daemon=True)
-    with _sigint_ignored():
-        process.start()
-    sender.close()
+    process, receiver = started(send_record, task)
     try:
         record: TrialRecord = receiver.recv()
     except EOFError:
-        process.join()
-        code = process.exitcode or 0
-        how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        return TrialRecord(task.key, task.trial, f"The worker process of this trial died ({how}).")
+        return TrialRecord(task.key, task.trial, f"The worker process of this trial died ({death(process)}).")
     process.join()
     return record
+
+
+def started(target: Callable[..., None], *args: Any) -> tuple[BaseProcess, Connection]:
+    """`target(*args, sender)` at work in a fresh interpreter that leaves Ctrl-C to this one, and the end of the pipe
+    where what it sends is received."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(*args, sender), daemon=True)
+    with _sigint_ignored():
+        process.start()
+    sender.close()
+    return process, receiver
+
+
+def death(process: BaseProcess) -> str:
+    """How a process ended: the name of the signal, or its exit status."""
+    process.join()
+    code = process.exitcode or 0
+    return signal.Signals(-code).name if code < 0 else f"exit status {code}"
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ def _run_trial(task: Task) -> TrialRecord:
             raise BenchmarkError("The sources changed while the benchmark ran; run it again.")
         judged = attack_once(task)
         session = judged.session
-        acts = _acts(judged)
+        found = acts(judged)
         clock = time.perf_counter()
         cost = utility(_workload(judged, task), judged.fresh_session(_rng(task, "utility")))
         seconds = {**judged.seconds, "utility": time.perf_counter() - clock, "total": time.perf_counter() - began}
@@ -86,7 +86,7 @@ def _run_trial(task: Task) -> TrialRecord:
             queries=session.history.asked,
             refused=session.history.reasons.total(),
             reasons=dict(sorted(session.history.reasons.items())),
-            acts=acts,
+            acts=found,
             utility=cost,
             claims=tuple(resolved(judged.truth, judged.outcome.claims, judged.revealed)),
             seconds=seconds,
@@ -217,20 +217,25 @@ def engines(table: Table, defense: Defense, seed: int, trial: int) -> tuple[Duck
     """The engine over the table that the defense publishes, under this trial's salt, and one over the true table:
     the same where the defense publishes the table as it is."""
     salt = digest(seed, "salt", trial)
+    engine = DuckEngine(published(table, defense, seed, trial), salt)
+    return engine, DuckEngine(table, salt) if changes_data(defense) else engine
+
+
+def published(table: Table, defense: Defense, seed: int, trial: int) -> Table:
+    """What the defense publishes in place of the table, checked; the table itself where it has no data stage."""
     if not changes_data(defense):
-        engine = DuckEngine(table, salt)
-        return engine, engine
+        return table
     own = Table(table.schema, table.frame.copy(deep=True))  # what a defense does to it cannot reach the truth
-    published: object = defense.protect(own, generator(seed, "protect", trial))
-    if not isinstance(published, Table) or published.schema != table.schema:
+    made: object = defense.protect(own, generator(seed, "protect", trial))
+    if not isinstance(made, Table) or made.schema != table.schema:
         raise PluginError(f"The defense {defense.label()} broke its contract: protect gave no table of that schema.")
-    published = replace(published, frame=_finite(table.schema, published.frame))
-    published = checked(published.with_frame(published.frame), "the protected table", empty=True)
-    if published.stored is not None:
-        second = _finite(table.schema, published.stored)
+    made = replace(made, frame=_finite(table.schema, made.frame))
+    made = checked(made.with_frame(made.frame), "the protected table", empty=True)
+    if made.stored is not None:
+        second = _finite(table.schema, made.stored)
         checked(Table(table.schema, second), "the stored version of the protected table", empty=True)
-        published = replace(published, stored=second)
-    return DuckEngine(published, salt), DuckEngine(table, salt)
+        made = replace(made, stored=second)
+    return made
 
 
 def _finite(schema: Schema, frame: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +277,7 @@ def _expire(session: LocalSession, engine: DuckEngine) -> None:
     engine.interrupt()
 
 
-def _acts(judged: Judged) -> bool | None:
+def acts(judged: Judged) -> bool | None:
     """Whether any of the queries asked was answered otherwise than `none` would answer it."""
     heard = judged.session.history.heard
     if not heard:

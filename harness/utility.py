@@ -52,16 +52,16 @@ def questions(table: Table) -> list[Question]:
     amounts = [c for c in others if c.kind.is_number][:COLUMNS]
     count = ("count(*)",)
     found = [Question((), count)]
-    found += [Question((_quote(c.name),), count) for c in grouped]
-    found += [Question((_quote(a.name), _quote(b.name)), count) for a, b in pairwise(grouped)]
+    found += [Question((quoted(c.name),), count) for c in grouped]
+    found += [Question((quoted(a.name), quoted(b.name)), count) for a, b in pairwise(grouped)]
     found += [
-        Question((_quote(b.name),), count, f"{_quote(a.name)} = {_constant(value, a.kind)}")
+        Question((quoted(b.name),), count, f"{quoted(a.name)} = {_constant(value, a.kind)}")
         for a, b in pairwise(grouped)
         for value in frame[a.name].mode(dropna=True)[:1]
     ]
     for amount in amounts:
-        by = tuple(_quote(c.name) for c in grouped if c is not amount)[:1]
-        name = _quote(amount.name)
+        by = tuple(quoted(c.name) for c in grouped if c is not amount)[:1]
+        name = quoted(amount.name)
         found.append(Question(by, (f"avg({name})", f"sum({name})")))
         found += [Question((), count, condition) for condition in _range(frame[amount.name], amount, *WIDE)]
         found += [Question(by, count, condition) for condition in _range(frame[amount.name], amount, *NARROW)]
@@ -86,7 +86,7 @@ class Workload:
     def of(cls, table: Table, exact: Session) -> Workload:
         """Asks an exact session. What the SQL floor refuses (a name or text that holds a control character) is not
         part of the workload."""
-        name, uid = _quote(table.schema.table), _quote(table.schema.uid)
+        name, uid = quoted(table.schema.table), quoted(table.schema.uid)
         asked = questions(table)
         answers = exact.query_many([question.sql(name) for question in asked])
         sizes = exact.query_many([question.sql(name, (f"count(DISTINCT {uid})",)) for question in asked])
@@ -106,7 +106,7 @@ class Workload:
 
     @property
     def sqls(self) -> list[str]:
-        return [question.sql(_quote(self.table.schema.table)) for question in self.questions]
+        return [question.sql(quoted(self.table.schema.table)) for question in self.questions]
 
     def beside(self, answers: Sequence[Answer | Refused]) -> Floats:
         """What was answered for each true cell, shape of `truth`: NaN where it is missing, NULL or refused."""
@@ -192,7 +192,7 @@ def _range(values: pd.Series[Any], column: Column, low: float, high: float) -> l
     if not len(known):
         return []
     first, last = (_constant(known.iloc[int(q * len(known))], column.kind) for q in (low, high))
-    return [f"{_quote(column.name)} BETWEEN {first} AND {last}"]
+    return [f"{quoted(column.name)} BETWEEN {first} AND {last}"]
 
 
 def _constant(value: object, kind: Kind) -> str:
@@ -204,5 +204,6 @@ def _constant(value: object, kind: Kind) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def _quote(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name as SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -2,7 +2,7 @@
 
 It shares with the product the functions of `harness.seeds` alone. Layer names, uid hashes and seed fields, which the
 paper leaves open, are stated here a second time. Questions and refusals are in `oracle_queries`, the alignment of
-ranges in `oracle_snapping`.
+ranges in `oracle_snapping`, what is dropped from them in `oracle_shrink`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.seeds import digest, gaussian, mix, seed64
 from tests.oracle_queries import Aggregate, Database, Key, Question, Row, Switches, buckets, read
+from tests.oracle_shrink import remaining
 from tests.oracle_snapping import moment
 
 Layers = set[tuple[str, int]]  # ("static" or "dynamic", word)
@@ -47,6 +48,8 @@ def noisy_answers(
     answers = {}
     conditions = read(database, question, switches)
     for key, rows in buckets(database, question, switches).items():
+        if switches.shrink_and_drop:
+            rows = remaining(database, rows, conditions)
         if switches.low_count and not _large_enough(database, rows):
             continue
         layers = _layers(database, replace(question, conditions=conditions), key, rows)

@@ -33,7 +33,7 @@ class Condition:
         if self.op == "null" or value is None:
             return self.op == "null" and value is None
         if self.op == "range":
-            low, value, high = _comparable(self.values[0], value, self.values[1])
+            low, value, high = comparable(self.values[0], value, self.values[1])
             return low <= value < high
         return self.op == "not-null" or (value in self.values) == (self.op in ("=", "in"))
 
@@ -61,6 +61,7 @@ class Switches:
     low_count: bool = True
     flatten: bool = True
     snap: bool = True
+    shrink_and_drop: bool = True
     round: bool = False
 
 
@@ -107,7 +108,7 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
             continue
         snap = (switches or Switches()).snap
         for bounds in ranges:
-            low, high = _comparable(*(bounds if snap else stated(kind, *bounds)))
+            low, high = comparable(*(bounds if snap else stated(kind, *bounds)))
             if low >= high or (snap and snapped(kind, low, high) is None):
                 broken.add("diffix-range")
     return broken
@@ -118,8 +119,8 @@ def has_notice(database: Database, question: Question, switches: Switches | None
     switches = switches or Switches()
     used = {c.column: c.values for c in read(database, question, switches) if c.op == "range"}
     widened = any(
-        _comparable(*bounds, datetime.min)[:2]
-        != _comparable(*_stated_ranges(question, column)[0].pop(), datetime.min)[:2]
+        comparable(*bounds, datetime.min)[:2]
+        != comparable(*_stated_ranges(question, column)[0].pop(), datetime.min)[:2]
         if database.kinds[column] in ("date", "datetime")
         else bounds != _stated_ranges(question, column)[0].pop()
         for column, bounds in used.items()
@@ -155,6 +156,6 @@ def read(database: Database, question: Question, switches: Switches) -> tuple[Co
     return tuple(read)
 
 
-def _comparable(*values: Any) -> tuple[Any, ...]:
+def comparable(*values: Any) -> tuple[Any, ...]:
     """Days as moments where the other side has a time of day."""
     return tuple(moment(v) for v in values) if any(isinstance(v, datetime) for v in values) else values

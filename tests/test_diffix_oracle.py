@@ -47,7 +47,7 @@ REFUSED = (
     "distinct",
     "distinct",
 )
-SWITCHES = ("static", "dynamic", "low_count", "flatten", "snap", "round")
+SWITCHES = ("static", "dynamic", "low_count", "flatten", "snap", "shrink_and_drop", "round")
 NOTICES = True
 
 CASES = 500  # of `make test`
@@ -502,6 +502,7 @@ def test_a_fixed_table_agrees(fixed: Database) -> None:
         Switches(low_count=False),
         Switches(flatten=False, low_count=False),
         Switches(snap=False, round=True),
+        Switches(shrink_and_drop=False),
     ):
         check(fixed, FIXED, switched)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
+from harness.record import SIZES, SizeClass, Utility
+from harness.report.figure_sizes import draw_sizes
 from harness.report.figure_utility import apart
 from harness.report.figures import draw
 from harness.report.marks import WIDEST, broken
@@ -17,6 +20,7 @@ from harness.report.stored import newest, stored
 from tests.conftest import keep
 
 LONG = "k-threshold:k=12+output-perturbation:kind=gaussian,p=0.25+sticky"
+KINDS = ("kappa", "utility", "sizes")
 NAME = "employees-secret-salary_band-25-victims"
 
 
@@ -37,12 +41,12 @@ def files(results: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 def test_the_names_say_what_is_in_the_files(files: dict[str, bytes]):
-    expected = {f"{kind}-{NAME}.{ending}" for kind in ("kappa", "utility") for ending in ("pdf", "svg", "png")}
+    expected = {f"{kind}-{NAME}.{ending}" for kind in KINDS for ending in ("pdf", "svg", "png")}
     assert files.keys() == expected
 
 
 def test_figures_are_as_wide_as_a_column(files: dict[str, bytes]):
-    for kind in ("kappa", "utility"):
+    for kind in KINDS:
         pdf, svg, png = (files[f"{kind}-{NAME}.{ending}"] for ending in ("pdf", "svg", "png"))
         points = float(re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", pdf)[1])  # type: ignore[index]
         assert points / 72 * 2.54 == pytest.approx(8.5, abs=0.01)
@@ -79,7 +83,7 @@ def test_nothing_is_cut_off_and_no_text_is_small(results: Path, monkeypatch: pyt
         assert drawn.y1 <= figure.get_figheight()
 
     monkeypatch.setattr(Figure, "savefig", look)
-    draw(newest(stored(str(results)))[0], ["kappa", "utility"], str(results))
+    draw(newest(stored(str(results)))[0], KINDS, str(results))
 
 
 def test_json_and_nothing_to_draw(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -102,3 +106,27 @@ def test_columns_stand_apart_and_near():
     assert apart([10.0, 50.0], [8.0, 8.0], 0.0, 100.0) == pytest.approx([10, 50])
     assert apart([50.0, 50.0, 50.0], [10.0, 20.0, 10.0], 0.0, 100.0) == pytest.approx([35, 50, 65])
     assert apart([99.0, 99.0], [10.0, 10.0], 0.0, 100.0) == pytest.approx([85, 95])
+
+
+def test_a_panel_shows_errors_and_what_is_not_answered(results: Path):
+    """By hand: without error a dot on the floor of 0.1 %, without an answer no dot; bars are shares of the height."""
+    from matplotlib.figure import Figure
+
+    found = newest(stored(str(results)))[0]
+    half = SizeClass(1, 9, 10, 0.2, 40.0, 0.5, 0.5)
+    utility = Utility(0.2, 0.3, 0.5, 0.5, 10, 0, (half, *(SizeClass(*size, 0, *[None] * 4) for size in SIZES[1:])))
+    (one,) = [one for one in found if one.defense == "none"]
+    other = replace(one, defense="other", records=tuple(replace(r, utility=utility) for r in one.records))
+    figure = draw_sizes([*found, other])
+    assert isinstance(figure, Figure)
+    panels = {axes.get_title(loc="left").replace("\n", ""): axes for axes in figure.axes}
+    assert panels.keys() >= {"none", LONG, "other"}
+    dots = {
+        name: [line.get_ydata()[0] for line in axes.lines if line.get_marker() == "o"] for name, axes in panels.items()
+    }
+    assert dots["none"] == [1e-3] * 4
+    assert dots[LONG] == []
+    assert dots["other"] == [0.2]
+    assert [line.get_ydata()[1] for line in panels["other"].lines if line.get_marker() != "o"] == [10.0]
+    assert [bar.get_height() for bar in panels["other"].patches] == [0.75]
+    assert draw_sizes([replace(one, records=())]) is None

@@ -16,10 +16,17 @@ from sqlglot.dialects.duckdb import DuckDB
 from harness.errors import QueryRefused
 from harness.model import Kind
 from harness.sql import Query, analyse, parse
-from harness.sql.query import And, Between, Compare, Condition, In, IsNull, Like, Not, Or, Ref, walk
+from harness.sql.query import And, Between, Call, Compare, Condition, Const, In, IsNull, Like, Not, Or, Ref, walk
 from tests.conftest import SCHEMA
 
 AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX"}
+SCALARS = {
+    *("ABS", "BUCKET", "CEIL", "CEILING", "DIV", "FLOOR", "MOD", "POW", "POWER", "ROUND", "SQRT", "TRUNC", "TRUNCATE"),
+    *("BTRIM", "CONCAT", "HEX", "TO_HEX", "LEFT", "LEN", "LENGTH", "CHAR_LENGTH", "CHARACTER_LENGTH", "LOWER", "LCASE"),
+    *("LTRIM", "RIGHT", "RTRIM", "SUBSTR", "SUBSTRING", "TRIM", "UPPER", "UCASE", "CAST", "TRY_CAST", "EXTRACT"),
+    *("YEAR", "QUARTER", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND", "WEEKDAY", "DATE_TRUNC", "DATETRUNC"),
+    *("DATE_TO_DATE_STR", "TIME_TO_TIME_STR", "TS_OR_DS_TO_DATE_STR"),  # sqlglot's own names of casts to text
+}
 TEMPLATES = [
     *("SELECT {} FROM staff", "SELECT dept, {} FROM staff GROUP BY ALL", "SELECT dept, {} AS x FROM staff GROUP BY dept"),
     *("SELECT count(*) FROM staff WHERE {} = 1", "SELECT count(*) FROM staff WHERE {}", "SELECT count({}) FROM staff"),
@@ -47,7 +54,7 @@ def function_names() -> list[str]:
         names |= {
             name.upper() for (name,) in connection.execute("SELECT function_name FROM duckdb_functions()").fetchall()
         }
-    return sorted(name for name in names if name.replace("_", "").isalnum() and name not in AGGREGATES)
+    return sorted(name for name in names if name.replace("_", "").isalnum() and name not in AGGREGATES | SCALARS)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -80,13 +87,19 @@ def test_the_five_are_answered_where_they_belong():
             assert answered(f"SELECT count(*) FROM staff GROUP BY {call}") is None, call
 
 
+OPERATORS = {"+", "-", "*", "/", "^", "%"}
+CASTS = {f"cast to {kind}" for kind in Kind}
 AGE = exp.column("age")
-ITEMS = {exp.Column, exp.Paren, exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max}
+FUNCTIONS = {
+    *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Pow, exp.Neg),
+    *(exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Sqrt, exp.Trunc),
+}
+ITEMS = FUNCTIONS | {exp.Column, exp.Paren, exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max}
 CONDITIONS = {
     *(exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.In, exp.Is, exp.Paren),
     *(exp.Like, exp.ILike, exp.Escape),
 }  # fmt: skip
-CONSTANTS = {exp.Literal, exp.Boolean, exp.Neg, exp.Paren, exp.Cast, exp.TryCast, exp.JSONCast}
+CONSTANTS = FUNCTIONS | {exp.Literal, exp.Boolean, exp.Neg, exp.Paren, exp.Cast, exp.TryCast, exp.JSONCast}
 
 
 def node_classes() -> list[type[exp.Expr]]:
@@ -268,8 +281,8 @@ def check_text(text: str) -> None:
     columns = {Ref(column.name, column.kind) for column in SCHEMA.columns}
     assert query.table == "staff"
     assert query.outputs
-    assert set(query.keys) <= columns
-    assert {aggregate.on for aggregate in query.aggregates} <= {None, *columns}
+    for term in (*query.keys, *(aggregate.on for aggregate in query.aggregates if aggregate.on is not None)):
+        check_term(term, columns)
     slots = len(query.keys) + len(query.aggregates)
     assert all(0 <= output.slot < slots for output in query.outputs)
     assert all(0 <= order.slot < slots for order in query.order)
@@ -277,13 +290,23 @@ def check_text(text: str) -> None:
         check_condition(part, columns)
 
 
+def check_term(term: object, columns: set[Ref]) -> None:
+    """A column, a constant, or one of so many functions over such."""
+    if isinstance(term, Call):
+        assert term.function.upper() in SCALARS or term.function in OPERATORS or term.function in CASTS
+        for arg in term.args:
+            check_term(arg, columns)
+    else:
+        assert term in columns or isinstance(term, Const)
+
+
 def check_condition(part: Condition, columns: set[Ref]) -> None:
     if isinstance(part, And | Or | Not):
         return
     assert isinstance(part, Compare | Between | In | Like | IsNull)
-    assert part.on in columns
+    check_term(part.on, columns)
     if isinstance(part, Compare) and not isinstance(part.value, bool | int | float | str):
-        assert part.value in columns
+        check_term(part.value, columns)
     if isinstance(part, Like):
         assert part.on.kind is Kind.TEXT
 

@@ -1,7 +1,8 @@
 """Golden SQL: what each query of tests/sql/*.sql compiles to, and that it answers what DuckDB answers to the query.
 
 A case is a title, the analyst's statement, and the statement that DuckDB gets. Words in brackets before the title ask
-for extras of a plan: users, uid_xor, many (rows a user), floated=column, top=number.
+for extras of a plan: users, uid_xor, many (rows a user), floated=column, top=number,
+fewest=number, edges=column, within=number (the first so many of WITHIN).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 from harness.model import Column, Kind, Schema
 from harness.sql import Plan, Query, analyse, parse
 from harness.sql.compile import compile_plan
+from harness.sql.plan import Within
 from harness.sql.query import Ref
 from tests.sql_reference import asked, assert_same, exact, plain
 
@@ -50,6 +52,13 @@ ROWS = [
 MANY = [(row[0] % 4, *row[1:]) for row in ROWS]
 
 
+AGE, HIRED = Ref("age", Kind.INTEGER), Ref("hired", Kind.DATE)
+WITHIN = tuple(
+    Within((dept,), ((AGE, low, low + 5), (HIRED, date(2020, 1, 1), date(2021, 1, 1))))
+    for dept, low in (("it's", 20), (None, 30))
+)
+
+
 @dataclass(frozen=True)
 class Case:
     file: str
@@ -60,7 +69,7 @@ class Case:
 
     def plan(self, query: Query) -> Plan:
         values = dict(option.split("=") for option in self.options if "=" in option)
-        floated = values.get("floated")
+        floated, edges = values.get("floated"), values.get("edges")
         return Plan(
             query,
             users="users" in self.options,
@@ -68,6 +77,8 @@ class Case:
             floated=(Ref(floated, SCHEMA.column(floated).kind),) if floated else (),
             top=int(values.get("top", 0)),
             fewest=int(values.get("fewest", 0)),
+            edges=(Ref(edges, SCHEMA.column(edges).kind),) if edges else (),
+            within=WITHIN[: int(values.get("within", 0))],
         )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
 from defenses.diffix import constants as birch
 from defenses.diffix.aggregates import noisy_values
-from defenses.diffix.conditions import aligned
+from defenses.diffix.conditions import Range, Stated, aligned, conditions_of
 from defenses.diffix.explain import explained
 from defenses.diffix.layers import Layer, Noise, Rules, Seeds, layers_of, seeds_of
 from defenses.diffix.restrictions import refusal
-from harness.model import Refused
-from harness.plugin import Defense, Log, Rows, param
+from defenses.diffix.shrink import ranges_of, shrunk
+from harness.model import Refused, Schema
+from harness.plugin import Defense, Log, Refining, Rows, param
 from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
 from harness.sql.query import Ref
@@ -29,7 +31,8 @@ class diffix(Defense):
 
     1. Take conditions joined by AND: =, <>, IN, NOT IN, BETWEEN, IS NULL of plain columns; a GROUP BY column counts
        as the condition that it equals the bucket's value (§6.3). BETWEEN a AND b is >= a AND < b (Figure 18).
-    2. Widen each range to the smallest aligned one around it, with a notice (§6.7).
+    2. Widen each range to the smallest aligned one around it, with a notice (§6.7). Then drop the few users of a
+       bucket who lie apart at its ends, by which two ranges could differ (shrink-and-drop, see `shrink.py`).
     3. Seed noise layers: per condition a static one from salt, table, column, operator and value, and a dynamic one
        that also takes the XOR of the bucket's hashed uids (§5.1, §6.5–§6.7). IN has a static layer from the floated
        values and a dynamic one per element (§6.9); NOT IN is its inequalities (§6.10). Without conditions: one
@@ -55,6 +58,8 @@ class diffix(Defense):
     salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
 
+    shows_rows = True
+
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")
     low_count: bool = param(True, "low-count suppression")
@@ -64,12 +69,19 @@ class diffix(Defense):
     like_layers: bool = param(True, "noise layers of LIKE's wildcards")
     max_discontinuous: int = param(2, "functions with jumps allowed in one expression", unit="functions", low=0)
     clear_only: bool = param(False, "every condition must be clear, equalities too")
+    shrink_and_drop: bool = param(True, "dropping of the few users who lie apart at the ends of a range")
     round: bool = param(False, "counts rounded to whole numbers")
+    group: int = param(1, "users who move together: noise is so many times as large (§4)", unit="users", low=1)
+    time: str | None = param(None, "column with the time of each row, of which every query names a range (§4)")
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         refused = refusal(query, clear_only=self.clear_only, max_discontinuous=self.max_discontinuous)
         if refused is not None:
             return refused
+        if self.time is not None and self.time not in (r.column.name for r in conditions_of(query) if _is_range(r)):
+            return Refused(
+                "diffix-time", f"Diffix needs a range of {self.time} here: {self.time} >= … AND {self.time} < …"
+            )
         if isinstance(found := aligned(query, self.snap), Refused):
             return found
         query, notices = found
@@ -86,7 +98,11 @@ class diffix(Defense):
             top=2 * math.ceil(largest),
             fewest=fewest,
             notices=notices,
+            edges=tuple(r.column for r in ranges_of(query)) if self.shrink_and_drop else (),
         )
+
+    def refine(self, buckets: Buckets) -> Refining:
+        return (yield from shrunk(buckets)) if self.shrink_and_drop else buckets
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:
@@ -94,9 +110,16 @@ class diffix(Defense):
         values = buckets.values.copy()
         for rows in _blocks(buckets, self._rules):
             part = buckets.keep(rows)
-            noise = Noise(self._seeds(part), part)
+            noise = Noise(self._seeds(part), part, self.group)
             values[rows] = noisy_values(part, noise, flatten=self.flatten, rounded=self.round)
         return buckets.with_values(values)
+
+    def skip(self, schema: Schema) -> str | None:
+        times = [column.name for column in schema.columns if column.kind.is_time]
+        if self.time is not None and self.time not in times:
+            known = f"these are {', '.join(times)}" if times else "there is none"
+            return f"{self.time} is no column of dates or times ({known})"
+        return None
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
         return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count, self._rules)
@@ -107,6 +130,10 @@ class diffix(Defense):
 
     def _seeds(self, buckets: Buckets) -> Seeds:
         return seeds_of(buckets, self._rules)
+
+
+def _is_range(condition: Stated) -> TypeGuard[Range]:
+    return isinstance(condition, Range) and not condition.negated
 
 
 def _columns(layers: Sequence[Layer], of: str) -> tuple[Ref, ...]:

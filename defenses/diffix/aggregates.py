@@ -60,7 +60,7 @@ class Groups:
         samples of one number. A sum, a maximum and a minimum of a column have each their own: else a sum over a count
         had no noise, and one answer that is known gave away the others."""
         purpose = "noise" if function == "count" else f"{function} {self.column}"
-        return self.noise.draw(purpose, self.buckets.slot_xor[:, self.slot])[self.rows]
+        return self.noise.size * self.noise.draw(purpose, self.buckets.slot_xor[:, self.slot])[self.rows]
 
     @property
     def exact(self) -> Floats:

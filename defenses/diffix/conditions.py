@@ -92,12 +92,6 @@ def _stated(condition: Condition) -> Stated:
     return condition
 
 
-def ranges_of(query: Query) -> tuple[Range, ...]:
-    """The ranges among the conditions that are written as such: rows lie in them or not by the column alone."""
-    conditions = conditions_of(query)
-    return tuple(c for c in conditions if isinstance(c, Range) and not c.negated and c.written is None)
-
-
 def _is_bound(condition: Condition) -> TypeGuard[Bound]:
     """Whether it is an inequality between a column and a constant that can be one end of a range."""
     return (

@@ -27,7 +27,7 @@ def explained(buckets: Buckets, seeds: Seeds, thresholds: Any, low_count: bool, 
     noise = Noise(seeds, buckets)
     baseline, samples = noise.draw("noise"), noise.samples("noise")
     first, second = (group_size(noise.draw(purpose)) for purpose in ("T1", "T2"))
-    names = [_name(buckets, row) for row in range(len(buckets))]
+    names = [bucket_name(buckets, row) for row in range(len(buckets))]
     about: Rows = [
         {
             "bucket": names[row],
@@ -48,7 +48,7 @@ def explained(buckets: Buckets, seeds: Seeds, thresholds: Any, low_count: bool, 
     return {"buckets": about, "layers": layers}
 
 
-def _name(buckets: Buckets, row: int) -> str:
+def bucket_name(buckets: Buckets, row: int) -> str:
     keys = buckets.plans[buckets.query[row]].query.keys
     return ", ".join(f"{key.name} = {buckets.keys[slot][row]}" for slot, key in enumerate(keys)) or "all"
 

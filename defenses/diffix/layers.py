@@ -214,16 +214,18 @@ def seeds_of(buckets: Buckets, rules: Rules = Rules()) -> Seeds:
 class Noise:
     """Sums of layered samples, float64 (N,): the same for the same purpose and users, independent between purposes."""
 
-    def __init__(self, seeds: Seeds, buckets: Buckets) -> None:
+    def __init__(self, seeds: Seeds, buckets: Buckets, size: int = 1) -> None:
+        """`size`: of groups of users who move together, by which the noise of answers is multiplied (§4)."""
         self._seeds = seeds
+        self.size = size
         self._salt = buckets.salt
         self._users = buckets.uid_xor
-        self._size = len(buckets)
+        self._buckets = len(buckets)
 
     def draw(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4). `users`: the XOR of
         the users that dynamic layers are seeded with, uint64 (N,), if not all of the bucket."""
-        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users), minlength=self._size)
+        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users), minlength=self._buckets)
 
     def samples(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """The standard normal sample of each layer, float64 (M,)."""

@@ -14,8 +14,6 @@ MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
 
 def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None) -> Refused | None:
     """The first rule that the query breaks, or None."""
-    if not query.aggregates:
-        return Refused("diffix-aggregate", "Diffix needs an aggregate here; SELECT count(*) beside the columns.")
     for aggregate in query.aggregates:
         if (refused := _aggregate(aggregate, query.uid)) is not None:
             return refused

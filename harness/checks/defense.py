@@ -13,7 +13,7 @@ import pandas as pd
 from harness.checks.subject import Check, Inapplicable, Subject, expect
 from harness.errors import QueryRefused, UpdateError
 from harness.model import Answer, Column, Delta, Kind, Refused, Schema, Table, Update
-from harness.plugin import Defense, answered, planned, updated
+from harness.plugin import Defense, answered, planned, refined, updated
 from harness.seeds import generator
 from harness.session import History, LocalSession
 from harness.sql import Buckets, Plan, Query, analyse, parse
@@ -142,6 +142,9 @@ def stages_return_what_they_should(subject: Subject) -> None:
             raise Inapplicable("it refuses all queries of the check")
         buckets = session._engine.run(plans)
         before = _arrays(buckets)
+        ready = refined(subject.built_again(), buckets, session._engine.run)
+        expect(before == _arrays(buckets), "refine writes into the buckets that it is given; use put.")
+        buckets, before = ready, _arrays(ready)
         answered(subject.built_again(), buckets, generator("check answers"))
         expect(before == _arrays(buckets), "answer writes into the buckets that it is given; use with_values.")
 

@@ -16,6 +16,7 @@ from typing import Any
 from harness import __version__, registry
 from harness.errors import UserError
 from harness.plugin import Attack, Dataset, Defense, Plugin
+from harness.report.properties import sentence, shipped
 from harness.report.tables import console
 from harness.seeds import generator
 
@@ -24,7 +25,8 @@ _LIBRARIES = ("duckdb", "sqlglot", "numpy", "pandas", "scipy", "sqlalchemy", "jo
 
 
 def catalogue(kinds: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """By kind, every registered plug-in: name, description, parameters, and what datasets say of themselves."""
+    """By kind, every registered plug-in: name, description, parameters, what datasets say of themselves, and of
+    defenses the measured properties (None where nobody measured these)."""
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in kinds:
         base = _BASES[kind]
@@ -38,6 +40,8 @@ def _entry(name: str, cls: type[Plugin]) -> dict[str, Any]:
         "doc": inspect.cleandoc(cls.__doc__ or ""),
         "parameters": [_parameter(field) for field in dataclasses.fields(cls)],
     }
+    if issubclass(cls, Defense):
+        entry["properties"] = shipped().get(registry.defense(name)[1])
     if issubclass(cls, Dataset):
         entry |= {"licence": cls.licence, "source": cls.source, **_roles(name, cls)}
     return entry
@@ -79,6 +83,8 @@ def print_catalogue(found: dict[str, list[dict[str, Any]]]) -> None:
             out.print(_indented(entry["doc"]), markup=False, soft_wrap=True)
             for parameter in entry["parameters"]:
                 out.print(f"    {_parameter_line(parameter)}", markup=False)
+            if entry.get("properties"):
+                out.print(f"    properties: {sentence(entry['properties'])}", markup=False, soft_wrap=True)
             if entry.get("columns"):
                 columns = ", ".join(f"{name} ({kind})" for name, kind in entry["columns"].items())
                 out.print(f"    columns: {columns}", markup=False)

@@ -1,4 +1,4 @@
-"""Figures of stored benchmarks, each as PDF, SVG and PNG of the width of a column."""
+"""Figures of stored benchmarks and studies, each as PDF, SVG and PNG of the width of a column."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.report.figure_cost import draw_cost
 from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
+from harness.report.figure_sizes import draw_sizes
 from harness.report.figure_utility import draw_utility
 from harness.report.stored import Setting, Stored
 
@@ -23,7 +25,11 @@ LONGEST_NAME = 100
 
 # Without them, the same numbers give the same bytes.
 _UNDATED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
-_KINDS: dict[str, Callable[[Sequence[Stored]], Figure | None]] = {"kappa": draw_kappa, "utility": draw_utility}
+_KINDS: dict[str, Callable[[Sequence[Stored]], Figure | None]] = {
+    "kappa": draw_kappa,
+    "utility": draw_utility,
+    "sizes": draw_sizes,
+}
 
 
 def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
@@ -36,7 +42,7 @@ def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
     names = _file_names(settings)
     for kind in dict.fromkeys(kinds):
         for setting in settings:
-            with _style():
+            with style():
                 figure = _KINDS[kind]([one for one in found if one.setting == setting])
                 if figure is not None:
                     files += _save(figure, Path(out), f"{kind}-{names[setting]}")
@@ -46,8 +52,16 @@ def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
 def draw_fitness(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
     """Draw Figures 4.1 to 4.10 of Nielson's dissertation from the rows of the study `fitness-figures`; gives the paths
     of the files. Raises StoreError where the folder `out` cannot be written."""
-    with _style():
+    with style():
         return [file for name, figure, dpi in pages(rows) for file in _save(figure, Path(out), name, dpi)]
+
+
+def draw_costs(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw the rows of `snoopbench cost`; gives the paths of the files, none where nothing was timed. Raises
+    StoreError."""
+    with style():
+        figure = draw_cost(rows)
+        return _save(figure, Path(out), "cost") if figure is not None else []
 
 
 def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> list[str]:
@@ -81,7 +95,7 @@ def _settle(figure: Figure) -> None:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def style() -> Iterator[None]:
     """Our style on matplotlib's defaults, whatever the user's own settings are."""
     import matplotlib
 

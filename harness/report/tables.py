@@ -119,6 +119,38 @@ def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
     out.print(table)
 
 
+def print_matrix(results: Sequence[dict[str, Any]], out: Console) -> None:
+    """κ_reach with its interval, a row a defense and a column an attack; the reasons of what was skipped or failed."""
+    attacks = tuple(dict.fromkeys(r["attack"] for r in results))
+    cells: dict[str, dict[str, str]] = {}
+    for r in results:
+        cells.setdefault(r["defense"], {})[r["attack"]] = _reached(r)
+    if results:
+        first = results[0]
+        out.print(Text(f"κ_reach (95 % over trials) on {first['dataset']}", style="bold"), overflow="fold")
+        out.print(
+            f"secret {first['secret']}, {counted(first['trials'], 'trial')} of {counted(first['victims'], 'victim')} "
+            f"a pair, seed {first['seed']}"
+        )
+    table = text_table("defense", *attacks)
+    for defense, row in cells.items():
+        table.add_row(defense, *(row.get(attack, NOTHING) for attack in attacks))
+    out.print(table)
+    for r in results:
+        what = f"skipped: {r['skipped']}" if r["skipped"] else "; ".join(r["errors"])
+        if what:
+            out.print(f"{r['attack']} against {r['defense']}: {what}", soft_wrap=True)
+
+
+def _reached(r: dict[str, Any]) -> str:
+    if r["skipped"]:
+        return "skipped"
+    if r["failed_trials"] == r["trials"]:
+        return "failed"
+    interval = r["kappa_reach_ci"]
+    return _number(r["kappa_reach"]) + (f" ({interval[0]:.2f} … {interval[1]:.2f})" if interval else "")
+
+
 def print_fitness(rows: Sequence[dict[str, Any]], out: Console) -> None:
     """The methods of `snoopbench fitness`, a row each; what is tested against nielson stands right of s."""
     table = text_table("method", "count", "mean", "s", "t printed", "t Welch", "df", "Holm p", "g")
@@ -182,7 +214,8 @@ EXPLAINED = 40  # rows of a table of `query --explain`
 def print_explained(how: dict[str, Any], out: Console) -> None:
     """What `query --explain` found, part by part."""
     out.print(Text("SQL", style="bold"))
-    out.print(Text(how["sql"]), overflow="fold")
+    for text in (how["sql"], *how.get("then", ())):
+        out.print(Text(text), overflow="fold")
     wanted = ", ".join(name if value is True else f"{name} {value}" for name, value in how["asked"].items() if value)
     out.print(Text("\nAsked of each bucket", style="bold"), Text(wanted or "nothing"), sep="\n")
     for name, rows in how["tables"].items():

@@ -13,9 +13,23 @@ from sqlglot import exp
 
 from harness.errors import QueryRefused
 from harness.model import Kind, Schema
-from harness.sql.conditions import condition
+from harness.sql.conditions import MAX_CONDITIONS, condition
 from harness.sql.parse import bare, only
-from harness.sql.query import Aggregate, Call, Const, Function, Operand, Order, Output, Query, Ref, Slot, refs_of
+from harness.sql.query import (
+    Aggregate,
+    And,
+    Call,
+    Condition,
+    Const,
+    Function,
+    Operand,
+    Order,
+    Output,
+    Query,
+    Ref,
+    Slot,
+    refs_of,
+)
 from harness.sql.terms import term
 
 MAX_OUTPUTS = 64
@@ -42,13 +56,21 @@ Item = Ref | Call | Aggregate
 
 def analyse(tree: exp.Expr, schema: Schema) -> Query:
     """The Query that `tree` means on the table of `schema`. Raises QueryRefused with the rule that it breaks."""
+    return _of_select(tree, schema, ("distinct", *_CLAUSES)).query()
+
+
+def _of_select(tree: exp.Expr, schema: Schema, clauses: Sequence[str]) -> _Analysis:
+    """Refuses what is no SELECT, and what it has beside these clauses."""
     if not isinstance(tree, exp.Select):
         raise QueryRefused("not-a-select", "Only one plain SELECT statement is answered.")
-    only(tree, "expressions", *_CLAUSES)
-    for name, kind in _CLAUSES.items():
-        if type(tree.args.get(name)) not in (kind, type(None)):
+    for clause in ("distinct", *_CLAUSES):
+        if clause not in clauses and tree.args.get(clause):
+            raise QueryRefused("sub-query", f"A query inside another one has no {clause.upper()}.")
+    only(tree, "expressions", *clauses)
+    for name in clauses:
+        if type(tree.args.get(name)) not in (_CLAUSES.get(name, exp.Distinct), type(None)):
             raise QueryRefused("not-supported", f"This {name.rstrip('_').upper()} is not answered.")
-    return _Analysis(tree, schema).query()
+    return _Analysis(tree, schema)
 
 
 @dataclass
@@ -56,6 +78,8 @@ class _Analysis:
     tree: exp.Select
     schema: Schema
     alias: str = ""
+    columns: dict[str, Ref | Call] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
     keys: list[Ref | Call] = field(default_factory=list)
     aggregates: list[Aggregate] = field(default_factory=list)
     outputs: list[tuple[str, Item]] = field(default_factory=list)
@@ -65,23 +89,42 @@ class _Analysis:
         self.read_source()
         self.read_outputs()
         self.read_keys()
-        if not self.outputs or not (self.keys or any(isinstance(item, Aggregate) for _, item in self.outputs)):
-            raise QueryRefused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
+        rows = self.read_rows()
         for _, item in self.outputs:
             self.slot(item)
-        where = self.tree.args.get("where")
-        having = self.tree.args.get("having")
+        where, having = self.where(), self.tree.args.get("having")
         query = Query(
             table=self.schema.table,
             uid=self.schema.uid,
             outputs=tuple(Output(name, self.slot(item)) for name, item in self.outputs),
-            where=condition(where.this, self.row_operand) if where else None,
+            where=None if not where else where[0] if len(where) == 1 else And(where),
             having=condition(having.this, self.answer_operand) if having else None,
             order=self.read_order(),
             limit=self.read_whole("limit"),
             offset=self.read_whole("offset") or 0,
+            rows=rows,
         )
+        if rows:
+            if self.aggregates or having:
+                raise QueryRefused("no-aggregate", "HAVING and ORDER BY know no aggregate where none is selected.")
+            self.aggregates.append(Aggregate("count"))
         return replace(query, keys=tuple(self.keys), aggregates=tuple(self.aggregates))
+
+    def read_rows(self) -> bool:
+        """Whether rows are asked for: then what is selected is what they are grouped by. With DISTINCT each group is
+        shown once."""
+        distinct = self.tree.args.get("distinct")
+        if not self.outputs:
+            raise QueryRefused("no-aggregate", "SELECT needs columns or aggregates such as count(*).")
+        plain = [item for _, item in self.outputs if not isinstance(item, Aggregate)]
+        if distinct is not None:
+            only(distinct)
+            if len(plain) < len(self.outputs) or self.tree.args.get("group"):
+                raise QueryRefused("not-supported", "SELECT DISTINCT takes columns, without aggregates and GROUP BY.")
+        if self.tree.args.get("group") or not plain or len(plain) < len(self.outputs):
+            return False
+        self.keys = list(dict.fromkeys(plain))
+        return distinct is None
 
     def read_source(self) -> None:
         source = self.tree.args.get("from_")
@@ -89,21 +132,76 @@ class _Analysis:
             raise QueryRefused("no-table", f"The query needs FROM {self.schema.table}.")
         only(source, "this")
         table = source.this
-        if not isinstance(table, exp.Table) or not isinstance(table.this, exp.Identifier):
-            raise QueryRefused(
-                "other-source", f"Only the table {self.schema.table} can be asked: no sub-query, no function."
-            )
-        only(table, "this", "alias")
-        if table.name.lower() != self.schema.table.lower():
-            raise QueryRefused("other-table", f"The only table here is {self.schema.table}.")
+        if isinstance(table, exp.Subquery) and isinstance(table.this, exp.Select):
+            self.read_inner(table)
+        elif isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier):
+            only(table, "this", "alias")
+            if table.name.lower() != self.schema.table.lower():
+                raise QueryRefused("other-table", f"The only table here is {self.schema.table}.")
+            self.columns = {column.name: Ref(column.name, column.kind) for column in self.schema.columns}
+        else:
+            raise QueryRefused("other-source", f"Only the table {self.schema.table} can be asked: no function.")
         if alias := table.args.get("alias"):
             only(alias, "this")
         self.alias = table.alias_or_name
+
+    def read_inner(self, source: exp.Subquery) -> None:
+        """A query over rows inside this one: its columns are put in where their names stand, its conditions joined by
+        AND, so that both are one query over the table."""
+        only(source, "this", "alias")
+        inner = _of_select(source.this, self.schema, ("from_", "where"))
+        inner.read_source()
+        for node in inner.tree.expressions:
+            for name, found in inner.shown(node):
+                if name.lower() in (known.lower() for known in self.columns):
+                    raise QueryRefused("ambiguous-name", f"Several selected columns are called {name[:40]}.")
+                self.columns[name] = found
+        if not any(isinstance(found, Ref) and found.name == self.schema.uid for found in self.columns.values()):
+            raise QueryRefused("sub-query-uid", f"A query inside another one selects {self.schema.uid}.")
+        self.conditions = inner.where()
+
+    def is_star(self, node: exp.Expr) -> bool:
+        """Whether it is * or t.*, which stand for all columns."""
+        if isinstance(node, exp.Star):
+            only(node)
+            return True
+        if not (type(node) is exp.Column and isinstance(node.this, exp.Star)):
+            return False
+        only(node, "this", "table")
+        only(node.this)
+        if not node.table or node.table.lower() != self.alias.lower():
+            raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
+        return True
+
+    def shown(self, node: exp.Expr) -> list[tuple[str, Ref | Call]]:
+        """What an expression of SELECT shows of each row, by name."""
+        if self.is_star(node):
+            return list(self.columns.items())
+        name = ""
+        if isinstance(node, exp.Alias):
+            only(node, "this", "alias")
+            name, node = node.alias, node.this
+        found = self.item(node)
+        if isinstance(found, Aggregate):
+            raise QueryRefused("sub-query", "A query inside another one selects columns of rows, not aggregates.")
+        return [(name or (node.name if isinstance(node, exp.Column) else found.name), found)]
+
+    def where(self) -> tuple[Condition, ...]:
+        """The conditions on rows, inner ones first."""
+        where = self.tree.args.get("where")
+        own = condition(where.this, self.row_operand) if where else None
+        parts = own.parts if isinstance(own, And) else () if own is None else (own,)
+        if len(self.conditions) + len(parts) > MAX_CONDITIONS:
+            raise QueryRefused("too-many-conditions", f"A query can have at most {MAX_CONDITIONS:,} conditions.")
+        return self.conditions + parts
 
     def read_outputs(self) -> None:
         if len(self.tree.expressions) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
         for node in self.tree.expressions:
+            if self.is_star(node):
+                self.outputs += self.columns.items()
+                continue
             name, inner = "", node
             if isinstance(node, exp.Alias):
                 only(node, "this", "alias")
@@ -111,6 +209,8 @@ class _Analysis:
                 self.aliases.add(name.lower())
             item = self.item(inner)
             self.outputs.append((name or (item.function if isinstance(item, Aggregate) else item.name), item))
+        if len(self.outputs) > MAX_OUTPUTS:
+            raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
 
     def read_keys(self) -> None:
         group = self.tree.args.get("group")
@@ -165,7 +265,7 @@ class _Analysis:
         if not isinstance(node, exp.Column) or node.table:
             return None
         name = node.name.lower()
-        is_column = any(column.name.lower() == name for column in self.schema.columns)
+        is_column = any(known.lower() == name for known in self.columns)
         if is_column and not (alias_first and name in self.aliases):
             return None
         matches = {item for output, item in self.outputs if output.lower() == name}
@@ -205,19 +305,18 @@ class _Analysis:
             )
         return Aggregate(function, column, distinct and function not in ("min", "max"))
 
-    def column(self, node: exp.Column) -> Ref:
+    def column(self, node: exp.Column) -> Ref | Call:
         only(node, "this", "table")
         if type(node) is not exp.Column or not isinstance(node.this, exp.Identifier):
             raise QueryRefused("not-supported", "Name the columns; * stands only in count(*).")
         if node.table and node.table.lower() != self.alias.lower():
             raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
-        names = {column.name: column for column in self.schema.columns}
-        lowered = {name.lower(): column for name, column in names.items()}
-        found = names.get(node.name) or lowered.get(node.name.lower())
+        lowered = {name.lower(): found for name, found in self.columns.items()}
+        found = self.columns.get(node.name) or lowered.get(node.name.lower())
         if found is None:
-            listed = ", ".join(self.schema.names)
+            listed = ", ".join(self.columns)
             raise QueryRefused("unknown-column", f"There is no column {node.name[:40]}; the columns are {listed}.")
-        return Ref(found.name, found.kind)
+        return found
 
     def slot(self, item: Item) -> int:
         """The position of a key or aggregate in the answer; an aggregate that is new is added."""

@@ -17,8 +17,12 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.model import Kind
+from harness.sql import edges
 from harness.sql.astray import picked, source, strayed
 from harness.sql.expressions import cast, condition_tree, term_tree
+from harness.sql.nodes import call as _call
+from harness.sql.nodes import named as _as
+from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import HIGH, LOW, ROW_NUMBER, ROWS, STORED, UID_HASH, Plan
 from harness.sql.query import (
     Aggregate,
@@ -39,7 +43,7 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     plan = strayed(plan)
-    two_levels = plan.top and not unique_uid
+    two_levels = (plan.top or plan.edges) and not unique_uid
     select = _two_levels(plan, uid, salt) if two_levels else _one_level(plan, uid, unique_uid, salt)
     return _with_first(plan, select, salt) if plan.first else select
 
@@ -68,6 +72,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Selec
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count":  # of the counts all contributions are 1
             columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
+    columns += edges.of_rows([term_tree(ref) for ref in plan.edges])
     select = exp.select(*columns).from_(source(plan, salt), copy=False)
     number = _count() if unique_uid else _count(users, distinct=True)
     return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
@@ -152,6 +157,8 @@ def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
     """With the rows that meet the query's conditions and belong to the plan's sample."""
     if plan.query.where is not None:
         select = select.where(condition_tree(plan.query.where), copy=False)
+    if plan.within:
+        select = edges.within(select, plan.within, [(term_tree(k), k.kind) for k in plan.query.keys], term_tree)
     if plan.sample is not None:
         select = select.where(picked(plan.sample, salt), copy=False)
     return select
@@ -173,12 +180,15 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
         inner += [_as(_of_user(aggregate, uid), f"c{i}")]
         if aggregate.function == "avg":
             inner += [_as(_count(_measured(aggregate)), f"n{i}")]
-        outer += [_as(_merged(aggregate, part, rows), f"a{i}"), *_sides(i, aggregate, part, rows, plan.top)]
+        outer.append(_as(_merged(aggregate, part, rows), f"a{i}"))
+        outer += _sides(i, aggregate, part, rows, plan.top) if plan.top else []
         if plan.uid_xor and aggregate.on is not None and aggregate.on.name != uid:
             zero = exp.Literal.number(0)
             known = exp.GT(this=part, expression=zero) if aggregate.function == "count" else _known(part)
             outer.append(_as(_over(_xor("h", distinct=False), known), f"x{i}"))
     outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
+    inner += edges.of_user([term_tree(ref) for ref in plan.edges])
+    outer += edges.of_users(len(plan.edges), "h")
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         merged = _call("flatten", _call("list", _quoted(f"f{i}")))
@@ -324,15 +334,3 @@ def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:
 def _cell(refs: tuple[Ref, ...]) -> exp.Expr:
     """The values of these columns as one that is never NULL."""
     return _call("row", *(term_tree(ref) for ref in refs))
-
-
-def _quoted(name: str) -> exp.Expr:
-    return exp.column(name, quoted=True)
-
-
-def _call(name: str, *args: exp.Expr) -> exp.Expr:
-    return exp.Anonymous(this=name, expressions=list(args))
-
-
-def _as(node: exp.Expr, name: str) -> exp.Expr:
-    return exp.alias_(node, name, quoted=True, copy=False)

@@ -18,6 +18,7 @@ from harness.errors import QueryRefused
 MAX_CHARACTERS = 262_144
 MAX_TOKENS = 65_536
 MAX_DEPTH = 32
+MAX_SUB_QUERIES = 8
 MAX_OPERATORS = 64  # each is a level of the tree
 
 
@@ -35,6 +36,7 @@ _GRAMMAR = (
     | _types("L_PAREN R_PAREN COMMA DOT STAR DCOLON VAR IDENTIFIER STRING NUMBER TRUE FALSE NULL")
     | (_TIMES | _PREFIX)
 )
+_SUB_QUERY = (TokenType.FROM, TokenType.L_PAREN, TokenType.SELECT)
 _KEYWORD_FUNCTIONS = _types("LEFT RIGHT DIV")
 _BEFORE_NOT = _types("WHERE HAVING AND OR NOT L_PAREN IS")
 _OPERANDS = _types("VAR IDENTIFIER STRING NUMBER R_PAREN TRUE FALSE NULL")
@@ -139,9 +141,12 @@ def _check_words(tokens: list[Token]) -> None:
     operators = casts + sum(kind in _SIGNS and before in _OPERANDS for before, kind in pairwise(kinds))
     if operators > MAX_OPERATORS:
         raise QueryRefused("too-many-operators", f"A query can have at most {MAX_OPERATORS} operators and casts.")
-    if kinds.count(TokenType.SELECT) > 1:
-        raise QueryRefused("sub-query", "Only one plain SELECT is answered: no query inside or beside it.")
-    if kinds.count(TokenType.FROM) - _inner_froms(tokens) > 1:
+    inner = sum(trio == _SUB_QUERY for trio in zip(kinds, kinds[1:], kinds[2:], strict=False))
+    if kinds.count(TokenType.SELECT) > 1 + inner or inner > MAX_SUB_QUERIES:
+        raise QueryRefused(
+            "sub-query", f"A query stands inside another one as FROM (SELECT …), at most {MAX_SUB_QUERIES} deep."
+        )
+    if kinds.count(TokenType.FROM) - _inner_froms(tokens) > 1 + inner:
         raise _not_supported("a second FROM")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.model import Array
-from harness.sql.query import Query, Ref
+from harness.sql.query import Query, Ref, Scalar
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -35,6 +35,17 @@ class Sample:
     once: bool = False
 
 
+EDGES = 16  # users known at each end of a column
+
+
+@dataclass(frozen=True)
+class Within:
+    """One bucket, by its keys (NULL as None), and ranges (column, a, b): of its rows those with a <= column < b."""
+
+    keys: tuple[Any, ...]
+    ranges: tuple[tuple[Ref, Scalar, Scalar], ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """A query to run, and per bucket: `users` the number of distinct users, `uid_xor` the XOR of their keyed hashes,
@@ -42,8 +53,11 @@ class Plan:
     distinct values of these columns (sorted tuples, without NULL), `spans` smallest, largest and number of distinct
     values of these, `cells` the number of different combinations of values of these columns (NULL is a value), `top`
     the so many most extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked),
-    `first` the so many first records behind each sum and avg (see `FirstRecords`). Buckets of less than `fewest` users
-    do not come back at all.
+    `first` the so many first records behind each sum and avg (see `FirstRecords`), `edges` the lowest and highest users
+    of these columns (see `Edges`; of DISTINCT aggregates beside them, as beside `top`, only count(DISTINCT uid) can be
+    answered). Buckets of less than `fewest` users do not come back at all.
+
+    `within`: if not empty, only these buckets, and of each only these rows; all have ranges of the same columns.
 
     A bucket of fewer than `stored_below` records is answered from the version of the table that the defense stored
     beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is.
@@ -66,6 +80,8 @@ class Plan:
     cells: tuple[Ref, ...] = ()
     domains: tuple[Ref, ...] = ()
     sample: Sample | None = None
+    edges: tuple[Ref, ...] = ()
+    within: tuple[Within, ...] = ()
     astray: Sample | None = None
 
     @property
@@ -91,6 +107,8 @@ class Plan:
             domains=tuple(dict.fromkeys(self.domains + other.domains)),
             sample=other.sample or self.sample,
             astray=other.astray or self.astray,
+            edges=tuple(dict.fromkeys(self.edges + other.edges)),
+            within=other.within or self.within,
         )
 
 
@@ -134,6 +152,25 @@ class FirstRecords:
 
 
 @dataclass(frozen=True)
+class Edges:
+    """Who lies at the ends of a column: `low` (N, 16), ascending, the smallest values of the users who have the
+    lowest, `high` (N, 16), descending, the largest of those who have the highest; float64 of a column of reals, else
+    int64, dates and times as microseconds since 1970. `known`: int64 (N,), how many entries there are, 0 where the
+    plan did not ask. A user who has several rows can be at both ends: `low_users` and `high_users`, uint64 (N, 16),
+    are the users' hashes, None where every user has one row."""
+
+    low: Array
+    high: Array
+    known: NDArray[np.int64]
+    low_users: NDArray[np.uint64] | None = None
+    high_users: NDArray[np.uint64] | None = None
+
+    def keep(self, mask: Bools) -> Edges:
+        low_users, high_users = (None if u is None else u[mask] for u in (self.low_users, self.high_users))
+        return Edges(self.low[mask], self.high[mask], self.known[mask], low_users, high_users)
+
+
+@dataclass(frozen=True)
 class Buckets:
     """The results of a batch: N buckets, K key slots, A aggregate slots.
 
@@ -149,6 +186,7 @@ class Buckets:
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
     - `domains`: by column name, the number of different values in the table, NULL among them
+    - `edges`: by column name; `made`: named tables (a dict a row) of how a defense refined the buckets, for researchers
     - `analyst`: who asks; `memory`: what defenses keep from one batch of this session to the next, each under itself
 
     A defense answers by returning other Buckets: `keep` drops, `with_values` changes.
@@ -174,6 +212,8 @@ class Buckets:
     domains: dict[str, int] = field(default_factory=dict)
     analyst: str = ""
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)
+    edges: dict[str, Edges] = field(default_factory=dict)
+    made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.query)
@@ -195,7 +235,30 @@ class Buckets:
             spans={name: column[mask] for name, column in self.spans.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
             first=None if self.first is None else self.first.keep(mask),
+            edges={name: edges.keep(mask) for name, edges in self.edges.items()},
         )
+
+    def put(self, rows: NDArray[np.int64], other: Buckets, which: NDArray[np.int64]) -> Buckets:
+        """These buckets with what is known of those in `rows`, int64 (n,), as it is in the rows `which` of `other`,
+        the answers to plans of the same aggregates and extras. Keys stay, and so do the edges."""
+        changed: dict[str, Any] = {}
+        for name in ("values", "users", "uid_xor", "slot_xor", "uid_sets", "cells"):
+            if len(new := getattr(other, name)):
+                changed[name] = _put(getattr(self, name), rows, new[which], 0)
+        for name in ("floated", "spans"):
+            new = getattr(other, name)
+            changed[name] = {
+                column: _put(own, rows, new[column][which], 0) if column in new else own
+                for column, own in getattr(self, name).items()
+            }
+        if self.contributions is not None and other.contributions is not None:
+            own, new = self.contributions, other.contributions
+            pairs = ((own.total, new.total), (own.users, new.users), (own.top, new.top))
+            changed["contributions"] = Contributions(*(_put(one, rows, two[:, which], 1) for one, two in pairs))
+        if self.first is not None and other.first is not None:
+            values = _put(self.first.values, rows, other.first.values[which], 0)
+            changed["first"] = FirstRecords(values, _put(self.first.records, rows, other.first.records[which], 0))
+        return replace(self, **changed)
 
     def with_values(self, values: Floats) -> Buckets:
         """The same buckets with other values, float64 (N, A)."""
@@ -209,3 +272,12 @@ class Buckets:
         noise = np.zeros(self.values.shape)
         noise[self.present] = sample(int(self.present.sum()))
         return noise
+
+
+def _put(own: Array, rows: NDArray[np.int64], new: Array, axis: int) -> Array:
+    """A copy with `new` in these rows of the axis. `new` can be narrower in the axes behind it: what it lacks no
+    bucket of it has."""
+    whole = own.copy()
+    place: tuple[Any, ...] = (*[slice(None)] * axis, rows, *(slice(size) for size in new.shape[axis + 1 :]))
+    whole[place] = new
+    return whole

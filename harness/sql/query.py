@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Literal
 
 from harness.model import Kind
@@ -59,6 +60,11 @@ class Call:
     function: str
     args: tuple[Term, ...]
     kind: Kind
+
+    @cached_property
+    def size(self) -> int:
+        """Functions and operands in it."""
+        return 1 + sum(arg.size if isinstance(arg, Call) else 1 for arg in self.args)
 
     @property
     def name(self) -> str:
@@ -175,12 +181,13 @@ class Query:
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    rows: bool = False  # no aggregate: the keys are what is selected, each bucket stands for count(*) rows
 
     def __hash__(self) -> int:
         """Computed once: a batch looks the same query up thousands of times."""
         if "_hash" not in self.__dict__:
             fields = (self.outputs, self.keys, self.aggregates, self.where, self.having, self.order, self.limit)
-            self.__dict__["_hash"] = hash((self.table, *fields, self.offset))
+            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows))
         known: int = self.__dict__["_hash"]
         return known
 

@@ -54,6 +54,7 @@ _CAST_KINDS = {
 }
 
 MOST_PLACES = 18
+MOST_PARTS = 250  # through sub-queries a short text can double again and again
 
 Parts = tuple[str, list[exp.Expr]]
 
@@ -114,7 +115,7 @@ def _parts(node: exp.Expr) -> Parts | None:
         case exp.Left() | exp.Right():
             only(node, "this", "expression")
             return node.key, [node.this, node.expression]
-        case exp.Concat():
+        case exp.Concat() if type(node) is exp.Concat:
             only(node, "expressions", "safe", "coalesce")
             return "concat", list(node.expressions)
         case exp.Anonymous() if str(node.this).lower() in _NAMED:
@@ -122,7 +123,7 @@ def _parts(node: exp.Expr) -> Parts | None:
             return _NAMED[str(node.this).lower()], list(node.expressions)
         case exp.Substring():
             return _substring(node)
-        case exp.Cast():
+        case exp.Cast() if type(node) in (exp.Cast, exp.TryCast):
             return _cast(node)
         case exp.Extract() | exp.TimestampTrunc() | exp.DateTrunc():
             return _of_unit(node)
@@ -181,7 +182,10 @@ def _call(name: str, args: tuple[Term, ...]) -> Term:
     whole = function.cut and kind is Kind.INTEGER and (len(args) == 1 or (function.optional and _places(args[1]) >= 0))
     if whole or name == f"cast to {args[0].kind}":
         return args[0]  # whole numbers need no floor, and no value a cast to what it is
-    return Call(name, args, kind)
+    found = Call(name, args, kind)
+    if found.size > MOST_PARTS:
+        raise QueryRefused("too-many-operators", f"An expression can have at most {MOST_PARTS} parts.")
+    return found
 
 
 def _places(digits: Term) -> int:

@@ -62,3 +62,23 @@ SELECT COUNT(*) AS "a0", COUNT(DISTINCT "uid") AS "users" FROM "staff" HAVING CO
 SELECT dept, count(pay) FROM staff GROUP BY dept;
 =>
 SELECT "k0" AS "k0", COALESCE(SUM("c0"), 0) AS "a0", LIST_RESIZE(COALESCE(MAX(CAST("c0" AS DOUBLE), 2) FILTER(WHERE "c0" > 0), []), 2, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) FILTER(WHERE "c0" > 0) AS "0n0", SUM(CAST("c0" AS DOUBLE)) FILTER(WHERE "c0" > 0) AS "0s0", BIT_XOR("h") FILTER(WHERE "c0" > 0) AS "x0", COUNT(*) AS "users", BIT_XOR("h") AS "uid_xor" FROM (SELECT "dept" AS "k0", "uid" AS "u", ANY_VALUE("#uid_hash") AS "h", COUNT("pay") AS "c0" FROM "staff" GROUP BY 1, 2) AS per_user GROUP BY 1 HAVING COUNT(*) >= 2 ORDER BY 1;
+
+--- [one users edges=age] lowest and highest users of a column, a row a user
+SELECT dept, count(*) FROM staff WHERE age >= 20 AND age < 30 GROUP BY dept;
+=>
+SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) GROUP BY 1 ORDER BY 1;
+
+--- [many users uid_xor top=2 edges=hired] lowest and highest users, many rows a user
+SELECT count(*) FROM staff;
+=>
+SELECT COALESCE(SUM("c0"), 0) AS "a0", LIST_RESIZE(COALESCE(MAX(CAST("c0" AS DOUBLE), 2) FILTER(WHERE "c0" > 0), []), 2, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) FILTER(WHERE "c0" > 0) AS "0n0", SUM(CAST("c0" AS DOUBLE)) FILTER(WHERE "c0" > 0) AS "0s0", COUNT(*) AS "users", BIT_XOR("h") AS "uid_xor", MIN("l0", 16) AS "el0", MAX("g0", 16) AS "eh0", MIN_BY("h", "l0", 16) AS "ul0", MAX_BY("h", "g0", 16) AS "uh0" FROM (SELECT "uid" AS "u", ANY_VALUE("#uid_hash") AS "h", COUNT(*) AS "c0", MIN("hired") AS "l0", MAX("hired") AS "g0" FROM "staff" GROUP BY 1) AS per_user;
+
+--- [one users within=1] one bucket's narrower ranges
+SELECT dept, count(*) FROM staff WHERE age >= 0 AND age < 50 GROUP BY dept;
+=>
+SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users" FROM "staff" WHERE (("age" >= CAST('0' AS BIGINT)) AND ("age" < CAST('50' AS BIGINT))) AND "dept" IS NOT DISTINCT FROM CAST('it''s' AS TEXT) AND "age" >= CAST('20' AS BIGINT) AND "age" < CAST('25' AS BIGINT) AND "hired" >= CAST('2020-01-01' AS DATE) AND "hired" < CAST('2021-01-01' AS DATE) GROUP BY 1 ORDER BY 1;
+
+--- [one users within=2] narrower ranges of several buckets
+SELECT dept, count(*) FROM staff WHERE age >= 0 AND age < 50 GROUP BY dept;
+=>
+SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users" FROM "staff" JOIN (VALUES ('it''s', '20', '25', '2020-01-01', '2021-01-01'), (CAST(NULL AS TEXT), '30', '35', '2020-01-01', '2021-01-01')) AS "#part"("#part k0", "#part a0", "#part b0", "#part a1", "#part b1") ON "dept" IS NOT DISTINCT FROM CAST("#part"."#part k0" AS TEXT) AND "age" >= CAST("#part"."#part a0" AS BIGINT) AND "age" < CAST("#part"."#part b0" AS BIGINT) AND "hired" >= CAST("#part"."#part a1" AS DATE) AND "hired" < CAST("#part"."#part b1" AS DATE) WHERE ("age" >= CAST('0' AS BIGINT)) AND ("age" < CAST('50' AS BIGINT)) GROUP BY 1 ORDER BY 1;
