@@ -29,13 +29,16 @@ LAYERS_AT_ONCE = 5_000_000
 class diffix(Defense):
     """Diffix-Birch: each condition adds noise of its own, the same whenever the condition meets the same users.
 
-    1. Take conditions joined by AND: =, <>, IN, NOT IN, BETWEEN, IS NULL of plain columns; a GROUP BY column counts
-       as the condition that it equals the bucket's value (§6.3). BETWEEN a AND b is >= a AND < b (Figure 18).
-    2. Widen each range to the smallest aligned one around it, with a notice (§6.7). Then drop the few users of a
-       bucket who lie apart at its ends, by which two ranges could differ (shrink-and-drop, see `shrink.py`).
+    1. Take conditions joined by AND (restrictions.py); a selected expression counts as the condition that it equals the
+       bucket's value (§6.3). Without an aggregate, rows are repeated by the rounded count. BETWEEN a AND b is >= a AND
+       < b (Figure 18), and so are year(x) = 2016 and their like (§6.15).
+    2. Widen each range to the smallest aligned one around it, with a notice (§6.7), and drop the few users who lie
+       apart at its ends (shrink.py).
     3. Seed noise layers: per condition a static one from salt, table, column, operator and value, and a dynamic one
-       that also takes the XOR of the bucket's hashed uids (§5.1, §6.5–§6.7). IN has a static layer from the floated
-       values and a dynamic one per element (§6.9); NOT IN is its inequalities (§6.10). Without conditions: one
+       that also takes the XOR of the bucket's hashed uids (§5.1, §6.5–§6.8). IN has a static layer from the floated
+       values and a dynamic one per element (§6.9); NOT IN is its inequalities (§6.10); LIKE has a pair per wildcard
+       (§6.11, §6.12); functions that remove characters add a dynamic layer (§6.13). An unclear equality is seeded by
+       what the rows hold of its columns: smallest value, largest, number of values (§6.4). Without conditions: one
        dynamic layer (§6.3). Equal layers of a bucket count once.
     4. Suppress buckets of fewer than 2 users, or fewer than a draw from N(4, 0.5) seeded by their uids (§5.3).
     5. Flatten counts and sums: the T₁ largest contributions become the average A₂ of the next T₂ (§5.5.1); where
@@ -54,10 +57,11 @@ class diffix(Defense):
     would tell that they are there. A contribution of 0 is a value of both sides' averages; a user with NULL only has no
     contribution.
 
-    Source: Diffix-Birch §5, §6.3–§6.7, §6.9, §6.10. Seeds are keyed digests, not a XOR of public hashes with the
-    salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
+    Source: Diffix-Birch §4–§6; docs/diffix.md goes through its language. Seeds are keyed digests, not a XOR of public
+    hashes with the salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
 
+    reports_noise = True
     shows_rows = True
 
     static: bool = param(True, "static noise layers")

@@ -239,6 +239,11 @@ class Noise:
         self._users = buckets.uid_xor
         self._buckets = len(buckets)
 
+    @property
+    def layers(self) -> NDArray[np.int64]:
+        """How many layers each bucket has, int64 (N,)."""
+        return np.bincount(self._seeds.bucket, minlength=self._buckets)
+
     def draw(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4). `users`: the XOR of
         the users that dynamic layers are seeded with, uint64 (N,), if not all of the bucket."""

@@ -15,7 +15,7 @@ MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
 def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None) -> Refused | None:
     """The first rule that the query breaks, or None."""
     for aggregate in query.aggregates:
-        if (refused := _aggregate(aggregate, query.uid)) is not None:
+        if (refused := _aggregate(aggregate)) is not None:
             return refused
     conditions = conditions_of(query)
     values = sum(len(condition.values) if isinstance(condition, In) else 1 for condition in conditions)
@@ -37,11 +37,11 @@ def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | 
     return None
 
 
-def _aggregate(aggregate: Aggregate, uid: str) -> Refused | None:
+def _aggregate(aggregate: Aggregate) -> Refused | None:
     column = aggregate.on.name if aggregate.on else "*"
-    if aggregate.distinct and (aggregate.function != "count" or column != uid):
+    if aggregate.distinct and aggregate.of.function not in ("count", "sum", "avg"):
         asked = f"{aggregate.function}(DISTINCT {column})"
-        return Refused("diffix-aggregate", f"Diffix answers count(DISTINCT {uid}), not {asked}.")
+        return Refused("diffix-aggregate", f"Diffix answers count, sum and avg of DISTINCT values, not {asked}.")
     return None
 
 

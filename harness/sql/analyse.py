@@ -47,8 +47,16 @@ _FUNCTIONS: dict[type[exp.Expr], Function] = {
     exp.Count: "count",
     exp.Sum: "sum",
     exp.Avg: "avg",
+    exp.Stddev: "stddev",
     exp.Min: "min",
     exp.Max: "max",
+    exp.Median: "median",
+}
+_NOISE: dict[str, Function] = {
+    "count_noise": "count_noise",
+    "sum_noise": "sum_noise",
+    "avg_noise": "avg_noise",
+    "stddev_noise": "stddev_noise",
 }
 
 Item = Ref | Call | Aggregate
@@ -279,6 +287,9 @@ class _Analysis:
         if (function := _FUNCTIONS.get(type(node))) is not None:
             only(node, "this", "big_int")
             return self.aggregate(function, node.this)
+        if (function := _noise_function(node)) is not None:
+            only(node, "this", "expressions")
+            return self.aggregate(function, node.expressions[0] if len(node.expressions) == 1 else None)
         found = term(node, self.column)
         if found is None or not refs_of(found):
             raise QueryRefused("not-supported", f"This expression is not answered: {_called(node)}.")
@@ -286,9 +297,9 @@ class _Analysis:
         return found
 
     def aggregate(self, function: Function, inner: exp.Expr | None) -> Aggregate:
-        if isinstance(inner, exp.Star) and function == "count":
+        if isinstance(inner, exp.Star) and function in ("count", "count_noise"):
             only(inner)
-            return Aggregate("count")
+            return Aggregate(function)
         distinct = isinstance(inner, exp.Distinct)
         if isinstance(inner, exp.Distinct):
             only(inner, "expressions")
@@ -298,8 +309,8 @@ class _Analysis:
         column = term(inner, self.column) if inner else None
         if column is None or isinstance(column, Const) or not refs_of(column):
             raise QueryRefused("not-supported", f"{function} takes one column or expression over columns.")
-        numbers = column.kind.is_number or (function in ("min", "max") and column.kind.is_time)
-        if function != "count" and not numbers:
+        numbers = column.kind.is_number or (function in ("min", "max", "median") and column.kind.is_time)
+        if function not in ("count", "count_noise") and not numbers:
             raise QueryRefused(
                 "aggregate-type", f"{function}({column.name}) is not answered: {column.name} is of kind {column.kind}."
             )
@@ -330,17 +341,22 @@ class _Analysis:
 
     def row_operand(self, node: exp.Expr) -> Operand | Const | None:
         """What a condition of WHERE can be about: a column, or an expression over columns."""
-        if isinstance(node, exp.AggFunc):
+        if isinstance(node, exp.AggFunc) or _noise_function(node) is not None:
             raise QueryRefused("aggregate-in-where", "Aggregates stand in HAVING, not in WHERE.")
         return term(node, self.column)
 
     def answer_operand(self, node: exp.Expr) -> Operand | None:
         """What a condition of HAVING can be about: a column of the answer."""
-        if not isinstance(node, exp.Column | exp.AggFunc):
+        if not isinstance(node, exp.Column | exp.AggFunc) and _noise_function(node) is None:
             return None
         item = self.named(node) or self.item(node)
         kind: Kind = item.kind
         return Slot(self.slot(item), kind)
+
+
+def _noise_function(node: exp.Expr) -> Function | None:
+    """The noise-reporting function that is called; a name in quotes is not a function's."""
+    return _NOISE.get(node.this.lower()) if isinstance(node, exp.Anonymous) and isinstance(node.this, str) else None
 
 
 def _called(node: exp.Expr) -> str:
