@@ -67,3 +67,18 @@ SELECT "dept" AS "k0", COUNT("age") AS "a0", SUM("age") AS "a1", AVG("age") AS "
 SELECT (count((age))), (count(DISTINCT (age))) FROM staff;
 =>
 SELECT COUNT("age") AS "a0", COUNT(DISTINCT "age") AS "a1" FROM "staff";
+
+--- standard deviation
+SELECT stddev(year), stddev(pay), stddev(DISTINCT year) FROM staff WHERE age < 30;
+=>
+SELECT STDDEV("year") AS "a0", CASE WHEN BOOL_AND(ABS("pay") < 1e149) THEN STDDEV(CASE WHEN ABS("pay") < 1e149 THEN "pay" END) END AS "a1", STDDEV(DISTINCT "year") AS "a2" FROM "staff" WHERE "age" < CAST('30' AS BIGINT);
+
+--- median
+SELECT median(year), median(pay), median(DISTINCT year), median(hired), median(seen) FROM staff WHERE age < 30;
+=>
+SELECT MEDIAN("year") AS "a0", MEDIAN("pay") AS "a1", MEDIAN(DISTINCT "year") AS "a2", MEDIAN(EPOCH_US(CAST("hired" AS TIMESTAMP))) AS "a3", MEDIAN(EPOCH_US(CAST("seen" AS TIMESTAMP))) AS "a4" FROM "staff" WHERE "age" < CAST('30' AS BIGINT);
+
+--- deviation and median of groups
+SELECT dept, stddev(year), median(year) FROM staff GROUP BY dept ORDER BY median(year), dept;
+=>
+SELECT "dept" AS "k0", STDDEV("year") AS "a0", MEDIAN("year") AS "a1" FROM "staff" GROUP BY 1 ORDER BY 1;
