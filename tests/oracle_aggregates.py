@@ -49,7 +49,7 @@ def aggregated(database: Database, a: Aggregate, rows: list[Row], noise: Noise, 
     if a.function.endswith("_noise"):
         plain = replace(a, function=a.function.removesuffix("_noise"))
         found = aggregated(database, plain, rows, noise, replace(switches, round=False))
-        return found and _rounded(math.sqrt(noise.layers) * found.deviation)
+        return found and _rounded(math.sqrt(noise.layers), found)
     if a.function == "count":
         count = _count(database, a, rows, noise, switches.flatten)
         return replace(count, exact=Fraction(round(count.exact))) if count and switches.round else count
@@ -274,9 +274,10 @@ def _users(rows: Iterable[tuple[Fraction, int, Any]]) -> list[Any]:
 # §6.17
 
 
-def _rounded(deviation: float) -> Number | None:
+def _rounded(factor: float, noisy: Number) -> Number | None:
     """To multiples of the largest of … 1, 2, 5, 10, 20, 50 … that is at most a tenth of it. In the middle between two
-    either is right: then the tolerance is a step."""
+    either is right: then the tolerance is a step. Rounding errors of the answer are errors of its deviation."""
+    deviation = factor * noisy.deviation
     if not math.isfinite(deviation):
         return None
     exact = Fraction(deviation)
@@ -285,6 +286,9 @@ def _rounded(deviation: float) -> Number | None:
     steps = [m * Fraction(10) ** k for k in range(-330, 310) for m in (1, 2, 5)]
     step = max(s for s in steps if s <= exact / 10 * (1 + Fraction(1, 10**12)))
     ratio = exact / step
-    in_the_middle = abs(ratio - math.floor(ratio) - Fraction(1, 2)) < Fraction(1, 10**6)
     found = round(ratio) * step
-    return Number(found, step * 10**9 if in_the_middle else found)
+    scale = found + Fraction(factor) * noisy.scale
+    if noisy.exact:
+        scale += found * noisy.scale / abs(noisy.exact)
+    in_the_middle = abs(ratio - math.floor(ratio) - Fraction(1, 2)) * step < max(step, scale) / 10**9
+    return Number(found, scale + (step * 10**9 if in_the_middle else 0))
