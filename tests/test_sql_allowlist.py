@@ -94,7 +94,7 @@ FUNCTIONS = {
     *(exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Mod, exp.Pow, exp.Neg),
     *(exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Sqrt, exp.Trunc),
 }
-ITEMS = FUNCTIONS | {exp.Column, exp.Paren, exp.Count, exp.Sum, exp.Avg, exp.Min, exp.Max}
+ITEMS = FUNCTIONS | {exp.Column, exp.Paren, exp.Count, exp.Sum, exp.Avg, exp.Stddev, exp.Median, exp.Min, exp.Max}
 CONDITIONS = {
     *(exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE, exp.Between, exp.In, exp.Is, exp.Paren),
     *(exp.Like, exp.ILike, exp.Escape),
