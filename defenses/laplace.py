@@ -83,7 +83,7 @@ class laplace(Defense):
     def _refusal(self, aggregate: Aggregate) -> Refused | None:
         if aggregate.function == "count":
             return None
-        if aggregate.function in ("min", "max") or aggregate.distinct:
+        if aggregate.function not in ("sum", "avg") or aggregate.distinct:
             asked = f"{aggregate.function}(DISTINCT …)" if aggregate.distinct else aggregate.function
             return Refused("laplace-aggregate", f"Laplace noise answers count, sum and avg, not {asked}.")
         if aggregate.on is None or aggregate.on.name not in self.limits:

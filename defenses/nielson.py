@@ -60,7 +60,7 @@ class nielson(Defense):
         if self.rule == "query-size":
             return Plan(query, stored_below=self.gamma)
         for aggregate in query.aggregates:
-            other = aggregate.distinct or aggregate.function in ("min", "max")
+            other = aggregate.distinct or aggregate.function not in ("count", "sum", "avg")
             if other and aggregate.function != "count" and self._perturbs(query, aggregate):
                 return Refused(
                     "nielson-first-gamma",

@@ -19,6 +19,7 @@ from harness.gather import Batch, Result
 from harness.model import Delta, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
 from harness.sql.compile import compile_plan, domain_text
+from harness.sql.distinct import merge_shared
 from harness.sql.edges import PART
 from harness.sql.plan import (
     ROW_NUMBER,
@@ -144,6 +145,7 @@ class DuckEngine:
         except duckdb.Error:
             raise EngineError("The database could not answer this query.") from None
         result = Result(columns, len(next(iter(columns.values()))))
+        merge_shared(columns)
         if not keep:
             return result
         if self._cached + result.rows > CACHED_BUCKETS:

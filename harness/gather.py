@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.model import Array, Kind
-from harness.sql.plan import EDGES, HIGH, LOW, ROWS, Buckets, Contributions, Edges, FirstRecords, Plan
+from harness.sql.plan import EDGES, HIGH, LOW, ROWS, Buckets, Contributions, Edges, FirstRecords, Middles, Plan
 from harness.sql.query import Ref
 
 
@@ -69,6 +69,7 @@ class Batch:
             spans={name: column[take] for name, column in self._tuples("spans").items()},
             contributions=self._contributions(aggregates, top, take),
             first=self._first(aggregates, take),
+            middles=self._middles(aggregates, top // 2, take),
             uid_sets=self._uid_sets()[take] if any(p.uid_set for p in self.plans) else np.empty(0, dtype=object),
             cells=self._column("cells", np.dtype(np.int64))[take],
             edges={
@@ -142,6 +143,21 @@ class Batch:
         )
         top = np.stack([self._tops(f"{side}t", slots, width)[take] for side in (HIGH, LOW, ROWS)])
         return Contributions(total=total, users=users.astype(np.int64), top=top)
+
+    def _middles(self, slots: int, width: int, take: NDArray[np.int64]) -> Middles | None:
+        if not any(name[:2] == "mu" for part in self.parts for name in part.columns):
+            return None
+        users, median = (self._tops(name, slots, width + 1, fill=np.nan)[take] for name in ("mu", "mv"))
+        near = np.full((2, int(self.sizes.sum()), slots, width + 1, width), np.nan)
+        end = 0
+        for plan, part in zip(self.owners, self.parts, strict=True):
+            start, end, own = end, end + part.rows, plan.top // 2
+            for side, name in ((HIGH, "ma"), (LOW, "mb")):
+                for i in range(slots):
+                    if (lists := part.columns.get(f"{name}{i}")) is not None and part.rows:
+                        rows = np.stack(np.ma.getdata(lists).tolist())
+                        near[side, start:end, i, : own + 1, :own] = rows.reshape(part.rows, own + 1, own)
+        return Middles(users, median, near[:, take])
 
     def _first(self, slots: int, take: NDArray[np.int64]) -> FirstRecords | None:
         if (width := max((plan.first for plan in self.owners), default=0)) == 0:

@@ -146,9 +146,13 @@ class Log(Protocol):
 class Defense(Plugin):
     """What stands between a table and the analyst; each stage does nothing unless it is overridden."""
 
+    reports_noise: ClassVar[bool] = False  # whether count_noise and the like are answered, else they are refused
+
     def protect(self, table: Table, rng: np.random.Generator) -> Table:
         """Data stage: the table that is published instead (use `table.with_frame`)."""
         return table
+
+    shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         """Query stage: the query as it is, rewritten, with extras per bucket, or refused. Sees no rows."""
@@ -191,6 +195,10 @@ class Defense(Plugin):
 
 def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
+    if not defense.reports_noise and (asked := next((a for a in query.aggregates if a.is_noise), None)) is not None:
+        return Refused("not-supported", f"{defense.label()} does not report noise; {asked.function} is not answered.")
+    if query.rows and not defense.shows_rows:
+        return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)
     if isinstance(said, Plan | Refused):
         return said

@@ -195,6 +195,9 @@ def _answers(buckets: Buckets) -> list[Answer]:
         rows = slice(start, stop)
         slots = [key[rows] for key in buckets.keys[: shape.keys]]
         slots += [_decoded(column[rows], kind) for column, kind in zip(columns, shape.aggregates, strict=False)]
+        if shape.rows:
+            repeated = np.repeat(np.arange(stop - start), _times(slots[shape.keys]))
+            slots = [slot[repeated] for slot in slots]
         if shape.selects:
             chosen = select_rows(query, slots)
             slots = [slot[chosen] for slot in slots]
@@ -215,6 +218,7 @@ class _Shape:
     keys: int
     aggregates: tuple[Kind, ...]
     selects: bool
+    rows: bool
 
     @classmethod
     def of(cls, query: Query) -> _Shape:
@@ -225,7 +229,14 @@ class _Shape:
             len(query.keys),
             tuple(aggregate.kind for aggregate in query.aggregates),
             query.having is not None or bool(query.order) or query.limit is not None or query.offset > 0,
+            query.rows,
         )
+
+
+def _times(counts: Array) -> Array:
+    """How often rows are repeated: their counts rounded half-even, at least 0 (Diffix-Birch §6.3)."""
+    times: Array = np.maximum(np.rint(np.nan_to_num(counts)), 0).astype(np.int64)
+    return times
 
 
 def _decoded(values: Array, kind: Kind) -> Array:

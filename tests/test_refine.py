@@ -82,6 +82,18 @@ def test_the_ends_of_a_column_are_those_of_sorted_users(column: str, rows_a_user
     assert edges.known[4:].tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("rows_a_user", [1, 3])
+def test_the_ends_of_one_column_beside_the_span_of_another(rows_a_user: int) -> None:
+    x, n = Ref("x", Kind.REAL), Ref("n", Kind.INTEGER)
+    sql = "SELECT a, count(*) FROM t GROUP BY a"
+    made = engine(rows_a_user)
+    both = made.run([plan(sql, edges=(x,), spans=(n,), top=2)])
+    edges, spans = made.run([plan(sql, edges=(x,), top=2)]), made.run([plan(sql, spans=(n,), top=2)])
+    assert both.spans["n"].tolist() == spans.spans["n"].tolist()
+    assert both.edges["x"].low.tolist() == edges.edges["x"].low.tolist()
+    assert both.edges["x"].high.tolist() == edges.edges["x"].high.tolist()
+
+
 def number(value: Any) -> Any:
     if isinstance(value, date):
         at = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)

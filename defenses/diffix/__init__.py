@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,29 +11,29 @@ from defenses.diffix import constants as birch
 from defenses.diffix.aggregates import noisy_values
 from defenses.diffix.conditions import aligned
 from defenses.diffix.explain import explained
-from defenses.diffix.layers import Layer, Noise, Rules, Seeds, layers_of, seeds_of
+from defenses.diffix.layers import Noise, Rules, Seeds, floated_of, layers_of, pieces, seeds_of
+from defenses.diffix.low_count import thresholds
 from defenses.diffix.restrictions import refusal
 from defenses.diffix.shrink import ranges_of, shrunk
-from harness.model import Refused
+from harness.model import Refused, Schema
 from harness.plugin import Defense, Log, Refining, Rows, param
-from harness.seeds import digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
-from harness.sql.query import Ref
-
-LAYERS_AT_ONCE = 5_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class diffix(Defense):
     """Diffix-Birch: each condition adds noise of its own, the same whenever the condition meets the same users.
 
-    1. Take conditions joined by AND: =, <>, IN, NOT IN, BETWEEN, IS NULL of plain columns; a GROUP BY column counts
-       as the condition that it equals the bucket's value (§6.3). BETWEEN a AND b is >= a AND < b (Figure 18).
-    2. Widen each range to the smallest aligned one around it, with a notice (§6.7). Then drop the few users of a
-       bucket who lie apart at its ends, by which two ranges could differ (shrink-and-drop, see `shrink.py`).
+    1. Take conditions joined by AND (restrictions.py); a selected expression counts as the condition that it equals the
+       bucket's value (§6.3). Without an aggregate, rows are repeated by the rounded count. BETWEEN a AND b is >= a AND
+       < b (Figure 18), and so are year(x) = 2016 and their like (§6.15).
+    2. Widen each range to the smallest aligned one around it, with a notice (§6.7), and drop the few users who lie
+       apart at its ends (shrink.py).
     3. Seed noise layers: per condition a static one from salt, table, column, operator and value, and a dynamic one
-       that also takes the XOR of the bucket's hashed uids (§5.1, §6.5–§6.7). IN has a static layer from the floated
-       values and a dynamic one per element (§6.9); NOT IN is its inequalities (§6.10). Without conditions: one
+       that also takes the XOR of the bucket's hashed uids (§5.1, §6.5–§6.8). IN has a static layer from the floated
+       values and a dynamic one per element (§6.9); NOT IN is its inequalities (§6.10); LIKE has a pair per wildcard
+       (§6.11, §6.12); functions that remove characters add a dynamic layer (§6.13). An unclear equality is seeded by
+       what the rows hold of its columns: smallest value, largest, number of values (§6.4). Without conditions: one
        dynamic layer (§6.3). Equal layers of a bucket count once.
     4. Suppress buckets of fewer than 2 users, or fewer than a draw from N(4, 0.5) seeded by their uids (§5.3).
     5. Flatten counts and sums: the T₁ largest contributions become the average A₂ of the next T₂ (§5.5.1); where
@@ -53,9 +52,12 @@ class diffix(Defense):
     would tell that they are there. A contribution of 0 is a value of both sides' averages; a user with NULL only has no
     contribution.
 
-    Source: Diffix-Birch §5, §6.3–§6.7, §6.9, §6.10. Seeds are keyed digests, not a XOR of public hashes with the
-    salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
+    Source: Diffix-Birch §4–§6; docs/diffix.md goes through its language. Seeds are keyed digests, not a XOR of public
+    hashes with the salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
+
+    reports_noise = True
+    shows_rows = True
 
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")
@@ -68,17 +70,19 @@ class diffix(Defense):
     clear_only: bool = param(False, "every condition must be clear, equalities too")
     shrink_and_drop: bool = param(True, "dropping of the few users who lie apart at the ends of a range")
     round: bool = param(False, "counts rounded to whole numbers")
+    group: int = param(1, "users who move together: noise is so many times as large (§4)", unit="users", low=1)
+    time: str | None = param(None, "column with the time of each row, of which every query names a range (§4)")
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
-        refused = refusal(query, clear_only=self.clear_only, max_discontinuous=self.max_discontinuous)
-        if refused is not None:
+        limits = {"clear_only": self.clear_only, "max_discontinuous": self.max_discontinuous, "time": self.time}
+        if (refused := refusal(query, **limits)) is not None:
             return refused
         if isinstance(found := aligned(query, self.snap), Refused):
             return found
         query, notices = found
         layers = layers_of(query, self._rules)
         fewest = birch.LOW_COUNT_FLOOR if self.low_count else 0
-        floated, spans = (_columns(layers, of) for of in ("values", "span"))
+        floated, spans = (floated_of(layers, of) for of in ("values", "span"))
         largest = birch.THRESHOLD_MEAN + birch.THRESHOLD_DEVIATIONS * birch.THRESHOLD_SD * math.sqrt(len(layers))
         return Plan(
             query,
@@ -97,16 +101,23 @@ class diffix(Defense):
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:
-            buckets = buckets.keep(buckets.users >= _thresholds(buckets))
+            buckets = buckets.keep(buckets.users >= thresholds(buckets, "low-count"))
         values = buckets.values.copy()
-        for rows in _blocks(buckets, self._rules):
+        for rows in pieces(buckets, self._rules):
             part = buckets.keep(rows)
-            noise = Noise(self._seeds(part), part)
+            noise = Noise(self._seeds(part), part, self.group)
             values[rows] = noisy_values(part, noise, flatten=self.flatten, rounded=self.round)
         return buckets.with_values(values)
 
+    def skip(self, schema: Schema) -> str | None:
+        times = [column.name for column in schema.columns if column.kind.is_time]
+        if self.time is not None and self.time not in times:
+            known = f"these are {', '.join(times)}" if times else "there is none"
+            return f"{self.time} is no column of dates or times ({known})"
+        return None
+
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
-        return explained(buckets, self._seeds(buckets), _thresholds(buckets), self.low_count, self._rules)
+        return explained(buckets, self._seeds(buckets), thresholds(buckets, "low-count"), self.low_count, self._rules)
 
     @property
     def _rules(self) -> Rules:
@@ -114,21 +125,3 @@ class diffix(Defense):
 
     def _seeds(self, buckets: Buckets) -> Seeds:
         return seeds_of(buckets, self._rules)
-
-
-def _columns(layers: Sequence[Layer], of: str) -> tuple[Ref, ...]:
-    """The columns of which the layers need the floated values, or the span."""
-    return tuple(dict.fromkeys(layer.column for layer in layers if layer.of == of and layer.column is not None))
-
-
-def _blocks(buckets: Buckets, rules: Rules) -> list[np.ndarray]:
-    """The buckets, shape (N,), in so many pieces that the samples of one fit in little memory."""
-    layers = np.array([len(layers_of(plan.query, rules)) for plan in buckets.plans], dtype=np.int64)
-    pieces = 1 + int(layers[buckets.query].sum()) // LAYERS_AT_ONCE if len(layers) else 1
-    return [piece for piece in np.array_split(np.arange(len(buckets)), pieces) if len(piece)]
-
-
-def _thresholds(buckets: Buckets) -> np.ndarray:
-    """The least users that a bucket is shown with, float64 (N,) (§5.3)."""
-    draw = gaussian(mix(digest("low-count", key=buckets.salt, size=16), buckets.uid_xor))
-    return np.maximum(birch.LOW_COUNT_MEAN + birch.LOW_COUNT_SD * draw, birch.LOW_COUNT_FLOOR)

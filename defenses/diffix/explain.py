@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from defenses.diffix.aggregates import group_size
+from defenses.diffix.groups import group_size
 from defenses.diffix.layers import (
     Layer,
     Noise,

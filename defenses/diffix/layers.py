@@ -6,7 +6,7 @@ word, a dynamic layer's on the word and the XOR of the bucket's hashed uids. All
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal
@@ -34,6 +34,7 @@ EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
     "none",
 )
 SAME, DIFFERENT, LIKE, TEXT = "= column", "<> column", "like", "text"
+LAYERS_AT_ONCE = 5_000_000
 NOT = ":<>"
 LOWER = ":lower"
 
@@ -188,6 +189,18 @@ def layer_word(salt: bytes, table: str, operator: str, column: str | None, value
     return seed64("layer", table, column, operator, values, key=salt)
 
 
+def floated_of(layers: Sequence[Layer], of: str) -> tuple[Ref, ...]:
+    """The columns of which the layers need the floated values, or the span."""
+    return tuple(dict.fromkeys(layer.column for layer in layers if layer.of == of and layer.column is not None))
+
+
+def pieces(buckets: Buckets, rules: Rules) -> list[NDArray[np.int64]]:
+    """The buckets, shape (N,), in so many pieces that the samples of one fit in little memory."""
+    layers = np.array([len(layers_of(plan.query, rules)) for plan in buckets.plans], dtype=np.int64)
+    number = 1 + int(layers[buckets.query].sum()) // LAYERS_AT_ONCE if len(layers) else 1
+    return [piece for piece in np.array_split(np.arange(len(buckets)), number) if len(piece)]
+
+
 @dataclass(frozen=True)
 class Seeds:
     """The layers of all buckets, M in number, sorted by bucket: `bucket` int64 (M,), `word` uint64 (M,), `dynamic`
@@ -214,16 +227,23 @@ def seeds_of(buckets: Buckets, rules: Rules = Rules()) -> Seeds:
 class Noise:
     """Sums of layered samples, float64 (N,): the same for the same purpose and users, independent between purposes."""
 
-    def __init__(self, seeds: Seeds, buckets: Buckets) -> None:
+    def __init__(self, seeds: Seeds, buckets: Buckets, size: int = 1) -> None:
+        """`size`: of groups of users who move together, by which the noise of answers is multiplied (§4)."""
         self._seeds = seeds
+        self.size = size
         self._salt = buckets.salt
         self._users = buckets.uid_xor
-        self._size = len(buckets)
+        self._buckets = len(buckets)
+
+    @property
+    def layers(self) -> NDArray[np.int64]:
+        """How many layers each bucket has, int64 (N,)."""
+        return np.bincount(self._seeds.bucket, minlength=self._buckets)
 
     def draw(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4). `users`: the XOR of
         the users that dynamic layers are seeded with, uint64 (N,), if not all of the bucket."""
-        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users), minlength=self._size)
+        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users), minlength=self._buckets)
 
     def samples(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
         """The standard normal sample of each layer, float64 (M,)."""

@@ -12,12 +12,12 @@ from harness.sql.query import Aggregate, Between, Call, Compare, In, IsNull, Lik
 MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
 
 
-def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None) -> Refused | None:
+def refusal(
+    query: Query, *, clear_only: bool = False, max_discontinuous: int | None = None, time: str | None = None
+) -> Refused | None:
     """The first rule that the query breaks, or None."""
-    if not query.aggregates:
-        return Refused("diffix-aggregate", "Diffix needs an aggregate here; SELECT count(*) beside the columns.")
     for aggregate in query.aggregates:
-        if (refused := _aggregate(aggregate, query.uid)) is not None:
+        if (refused := _aggregate(aggregate)) is not None:
             return refused
     conditions = conditions_of(query)
     values = sum(len(condition.values) if isinstance(condition, In) else 1 for condition in conditions)
@@ -33,17 +33,19 @@ def refusal(query: Query, *, clear_only: bool = False, max_discontinuous: int | 
             return refused
     if clear_only and any(piece(key) is None and not stands_for_ranges(key) for key in query.keys):
         return _must_be_clear("a selected expression")
+    if time is not None and time not in (c.column.name for c in conditions if isinstance(c, Range) and not c.negated):
+        return Refused("diffix-time", f"Diffix needs a range of {time} here: {time} >= a AND {time} < b.")
     ranges = Counter(condition.column for condition in conditions if isinstance(condition, Range))
     if several := [column.name for column, number in ranges.items() if number > 1]:
         return Refused("diffix-range", f"Diffix answers one range of a column; there are several of {several[0]}.")
     return None
 
 
-def _aggregate(aggregate: Aggregate, uid: str) -> Refused | None:
+def _aggregate(aggregate: Aggregate) -> Refused | None:
     column = aggregate.on.name if aggregate.on else "*"
-    if aggregate.distinct and (aggregate.function != "count" or column != uid):
+    if aggregate.distinct and aggregate.of.function not in ("count", "sum", "avg"):
         asked = f"{aggregate.function}(DISTINCT {column})"
-        return Refused("diffix-aggregate", f"Diffix answers count(DISTINCT {uid}), not {asked}.")
+        return Refused("diffix-aggregate", f"Diffix answers count, sum and avg of DISTINCT values, not {asked}.")
     return None
 
 

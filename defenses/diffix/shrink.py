@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from defenses.diffix import constants as birch
 from defenses.diffix.conditions import Range, conditions_of
 from defenses.diffix.explain import bucket_name
+from defenses.diffix.low_count import thresholds
 from defenses.diffix.snapping import Bounds, snapped, stated
 from defenses.keyed import value_field
 from harness.model import Array, Kind
@@ -78,7 +79,9 @@ def shrunk(buckets: Buckets) -> Refining:
         place = _places(inside, buckets, [test.row for test in own])
         known = [test for test in own if test.row in place]
         rows = np.array([place[test.row] for test in known], dtype=np.int64)
-        for test, threshold in zip(known, thresholds(inside, column)[rows], strict=True):
+        for test, threshold in zip(
+            known, thresholds(inside, "shrink-and-drop", "low-count", column)[rows], strict=True
+        ):
             table.append(_told(buckets, test, float(threshold)))
             if test.outside < threshold:
                 dropping.setdefault(test.row, []).append(test)
@@ -98,12 +101,6 @@ def removals(buckets: Buckets, column: str) -> Whole:
     draw = _draws(buckets, "removals", column)
     drawn = np.maximum(np.round(birch.SHRINK_MEAN + birch.SHRINK_SD * draw), birch.SHRINK_FLOOR)
     return drawn.astype(np.int64)
-
-
-def thresholds(inside: Buckets, column: str) -> Floats:
-    """The least users outside R″ whose rows stay, float64 (N,), for the buckets of the rows inside."""
-    draw = _draws(inside, "low-count", column)
-    return np.maximum(birch.LOW_COUNT_MEAN + birch.LOW_COUNT_SD * draw, birch.LOW_COUNT_FLOOR)
 
 
 def _draws(buckets: Buckets, purpose: str, column: str) -> Floats:

@@ -47,8 +47,16 @@ _FUNCTIONS: dict[type[exp.Expr], Function] = {
     exp.Count: "count",
     exp.Sum: "sum",
     exp.Avg: "avg",
+    exp.Stddev: "stddev",
     exp.Min: "min",
     exp.Max: "max",
+    exp.Median: "median",
+}
+_NOISE: dict[str, Function] = {
+    "count_noise": "count_noise",
+    "sum_noise": "sum_noise",
+    "avg_noise": "avg_noise",
+    "stddev_noise": "stddev_noise",
 }
 
 Item = Ref | Call | Aggregate
@@ -56,19 +64,19 @@ Item = Ref | Call | Aggregate
 
 def analyse(tree: exp.Expr, schema: Schema) -> Query:
     """The Query that `tree` means on the table of `schema`. Raises QueryRefused with the rule that it breaks."""
-    return _of_select(tree, schema, tuple(_CLAUSES)).query()
+    return _of_select(tree, schema, ("distinct", *_CLAUSES)).query()
 
 
 def _of_select(tree: exp.Expr, schema: Schema, clauses: Sequence[str]) -> _Analysis:
     """Refuses what is no SELECT, and what it has beside these clauses."""
     if not isinstance(tree, exp.Select):
         raise QueryRefused("not-a-select", "Only one plain SELECT statement is answered.")
-    for clause in _CLAUSES:
+    for clause in ("distinct", *_CLAUSES):
         if clause not in clauses and tree.args.get(clause):
             raise QueryRefused("sub-query", f"A query inside another one has no {clause.upper()}.")
     only(tree, "expressions", *clauses)
     for name in clauses:
-        if type(tree.args.get(name)) not in (_CLAUSES[name], type(None)):
+        if type(tree.args.get(name)) not in (_CLAUSES.get(name, exp.Distinct), type(None)):
             raise QueryRefused("not-supported", f"This {name.rstrip('_').upper()} is not answered.")
     return _Analysis(tree, schema)
 
@@ -89,8 +97,7 @@ class _Analysis:
         self.read_source()
         self.read_outputs()
         self.read_keys()
-        if not self.outputs or not (self.keys or any(isinstance(item, Aggregate) for _, item in self.outputs)):
-            raise QueryRefused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
+        rows = self.read_rows()
         for _, item in self.outputs:
             self.slot(item)
         where, having = self.where(), self.tree.args.get("having")
@@ -103,8 +110,29 @@ class _Analysis:
             order=self.read_order(),
             limit=self.read_whole("limit"),
             offset=self.read_whole("offset") or 0,
+            rows=rows,
         )
+        if rows:
+            if self.aggregates or having:
+                raise QueryRefused("no-aggregate", "HAVING and ORDER BY know no aggregate where none is selected.")
+            self.aggregates.append(Aggregate("count"))
         return replace(query, keys=tuple(self.keys), aggregates=tuple(self.aggregates))
+
+    def read_rows(self) -> bool:
+        """Whether rows are asked for: then what is selected is what they are grouped by. With DISTINCT each group is
+        shown once."""
+        distinct = self.tree.args.get("distinct")
+        if not self.outputs:
+            raise QueryRefused("no-aggregate", "SELECT needs columns or aggregates such as count(*).")
+        plain = [item for _, item in self.outputs if not isinstance(item, Aggregate)]
+        if distinct is not None:
+            only(distinct)
+            if len(plain) < len(self.outputs) or self.tree.args.get("group"):
+                raise QueryRefused("not-supported", "SELECT DISTINCT takes columns, without aggregates and GROUP BY.")
+        if self.tree.args.get("group") or not plain or len(plain) < len(self.outputs):
+            return False
+        self.keys = list(dict.fromkeys(plain))
+        return distinct is None
 
     def read_source(self) -> None:
         source = self.tree.args.get("from_")
@@ -140,10 +168,22 @@ class _Analysis:
             raise QueryRefused("sub-query-uid", f"A query inside another one selects {self.schema.uid}.")
         self.conditions = inner.where()
 
-    def shown(self, node: exp.Expr) -> list[tuple[str, Ref | Call]]:
-        """What an expression of SELECT shows of each row, by name."""
+    def is_star(self, node: exp.Expr) -> bool:
+        """Whether it is * or t.*, which stand for all columns."""
         if isinstance(node, exp.Star):
             only(node)
+            return True
+        if not (type(node) is exp.Column and isinstance(node.this, exp.Star)):
+            return False
+        only(node, "this", "table")
+        only(node.this)
+        if not node.table or node.table.lower() != self.alias.lower():
+            raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
+        return True
+
+    def shown(self, node: exp.Expr) -> list[tuple[str, Ref | Call]]:
+        """What an expression of SELECT shows of each row, by name."""
+        if self.is_star(node):
             return list(self.columns.items())
         name = ""
         if isinstance(node, exp.Alias):
@@ -167,6 +207,9 @@ class _Analysis:
         if len(self.tree.expressions) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
         for node in self.tree.expressions:
+            if self.is_star(node):
+                self.outputs += self.columns.items()
+                continue
             name, inner = "", node
             if isinstance(node, exp.Alias):
                 only(node, "this", "alias")
@@ -174,6 +217,8 @@ class _Analysis:
                 self.aliases.add(name.lower())
             item = self.item(inner)
             self.outputs.append((name or (item.function if isinstance(item, Aggregate) else item.name), item))
+        if len(self.outputs) > MAX_OUTPUTS:
+            raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
 
     def read_keys(self) -> None:
         group = self.tree.args.get("group")
@@ -242,6 +287,9 @@ class _Analysis:
         if (function := _FUNCTIONS.get(type(node))) is not None:
             only(node, "this", "big_int")
             return self.aggregate(function, node.this)
+        if (function := _noise_function(node)) is not None:
+            only(node, "this", "expressions")
+            return self.aggregate(function, node.expressions[0] if len(node.expressions) == 1 else None)
         found = term(node, self.column)
         if found is None or not refs_of(found):
             raise QueryRefused("not-supported", f"This expression is not answered: {_called(node)}.")
@@ -249,9 +297,9 @@ class _Analysis:
         return found
 
     def aggregate(self, function: Function, inner: exp.Expr | None) -> Aggregate:
-        if isinstance(inner, exp.Star) and function == "count":
+        if isinstance(inner, exp.Star) and function in ("count", "count_noise"):
             only(inner)
-            return Aggregate("count")
+            return Aggregate(function)
         distinct = isinstance(inner, exp.Distinct)
         if isinstance(inner, exp.Distinct):
             only(inner, "expressions")
@@ -261,8 +309,8 @@ class _Analysis:
         column = term(inner, self.column) if inner else None
         if column is None or isinstance(column, Const) or not refs_of(column):
             raise QueryRefused("not-supported", f"{function} takes one column or expression over columns.")
-        numbers = column.kind.is_number or (function in ("min", "max") and column.kind.is_time)
-        if function != "count" and not numbers:
+        numbers = column.kind.is_number or (function in ("min", "max", "median") and column.kind.is_time)
+        if function not in ("count", "count_noise") and not numbers:
             raise QueryRefused(
                 "aggregate-type", f"{function}({column.name}) is not answered: {column.name} is of kind {column.kind}."
             )
@@ -293,17 +341,22 @@ class _Analysis:
 
     def row_operand(self, node: exp.Expr) -> Operand | Const | None:
         """What a condition of WHERE can be about: a column, or an expression over columns."""
-        if isinstance(node, exp.AggFunc):
+        if isinstance(node, exp.AggFunc) or _noise_function(node) is not None:
             raise QueryRefused("aggregate-in-where", "Aggregates stand in HAVING, not in WHERE.")
         return term(node, self.column)
 
     def answer_operand(self, node: exp.Expr) -> Operand | None:
         """What a condition of HAVING can be about: a column of the answer."""
-        if not isinstance(node, exp.Column | exp.AggFunc):
+        if not isinstance(node, exp.Column | exp.AggFunc) and _noise_function(node) is None:
             return None
         item = self.named(node) or self.item(node)
         kind: Kind = item.kind
         return Slot(self.slot(item), kind)
+
+
+def _noise_function(node: exp.Expr) -> Function | None:
+    """The noise-reporting function that is called; a name in quotes is not a function's."""
+    return _NOISE.get(node.this.lower()) if isinstance(node, exp.Anonymous) and isinstance(node.this, str) else None
 
 
 def _called(node: exp.Expr) -> str:

@@ -8,24 +8,29 @@ A plan with `stored_below` becomes the union of two such statements, of the tabl
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
 and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
 f0 are the floated values of the first such column; l0, h0 and n0s the span of the first such column.
+
+Contributions to a stddev are squares of the distance from the bucket's average, which a window function puts beside
+every row. Medians and DISTINCT values are looked up in statements of their own, joined by the keys.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlglot import exp
 
 from harness.model import Kind
 from harness.sql import edges
+from harness.sql.aggregates import SQUARE, aggregate_tree, count, double, known, measured, merged, of_user, over, sides
+from harness.sql.apart import Rows, is_apart, joined, positions, same_keys, with_apart
 from harness.sql.astray import picked, source, strayed
 from harness.sql.expressions import cast, condition_tree, term_tree
 from harness.sql.nodes import call as _call
 from harness.sql.nodes import named as _as
 from harness.sql.nodes import quoted as _quoted
-from harness.sql.plan import HIGH, LOW, ROW_NUMBER, ROWS, STORED, UID_HASH, Plan
+from harness.sql.plan import ROW_NUMBER, STORED, UID_HASH, Plan
 from harness.sql.query import (
-    Aggregate,
     Query,
     Ref,
 )
@@ -42,48 +47,83 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
 
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
-    plan = strayed(plan)
+    aggregates = tuple(aggregate.of for aggregate in plan.query.aggregates)
+    plan = strayed(replace(plan, query=replace(plan.query, aggregates=aggregates)))
+    rows = _rows_of(plan, salt)
     two_levels = (plan.top or plan.edges) and not unique_uid
-    select = _two_levels(plan, uid, salt) if two_levels else _one_level(plan, uid, unique_uid, salt)
-    return _with_first(plan, select, salt) if plan.first else select
+    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, rows)
+    select = _with_first(plan, select, rows) if plan.first else select
+    for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
+        if is_apart(aggregate, uid, unique_uid):
+            select = with_apart(plan, select, i, uid, rows)
+    return select
 
 
-def _one_level(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
+def _rows_of(plan: Plan, salt: bytes) -> Rows:
+    """What selects from the plan's rows: from the table, or where contributions to a stddev are asked for, from its
+    rows with the square of the distance from the bucket's average beside each, "#square0" for aggregate 0."""
+    squares = []
+    for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
+        if aggregate.function == "stddev":
+            keys = [term_tree(key) for key in plan.query.keys]
+            average = exp.Window(this=_call("avg", measured(aggregate)), partition_by=keys)
+            squares.append(_as(_squared(exp.Sub(this=double(measured(aggregate)), expression=average)), f"{SQUARE}{i}"))
+
+    def rows(columns: Sequence[exp.Expr]) -> exp.Select:
+        if not squares:
+            return _of_rows(exp.select(*columns).from_(source(plan, salt), copy=False), plan, salt)
+        beside = [exp.Star(), *(square.copy() for square in squares)]
+        inside = _of_rows(exp.select(*beside).from_(source(plan, salt), copy=False), plan, salt)
+        return exp.select(*columns).from_(inside.subquery("squared", copy=False), copy=False)
+
+    return rows
+
+
+def _squared(node: exp.Expr) -> exp.Expr:
+    return _call("pow", node, exp.Literal.number(2))
+
+
+def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select:
     query, users = plan.query, exp.column(uid, quoted=True)
     columns = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    columns += [_as(_aggregate(a), f"a{i}") for i, a in enumerate(query.aggregates)]
+    columns += [
+        _as(aggregate_tree(a), f"a{i}")
+        for i, a in enumerate(query.aggregates)
+        if not (plan.top and is_apart(a, uid, unique_uid))
+    ]
     if plan.users:
-        columns.append(_as(_count() if unique_uid else _count(users, distinct=True), "users"))
+        columns.append(_as(count() if unique_uid else count(users, distinct=True), "users"))
     if plan.uid_xor:
         columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
         columns += [
-            _as(_over(_xor(UID_HASH, distinct=not unique_uid), _known(term_tree(a.on))), f"x{i}")
+            _as(over(_xor(UID_HASH, distinct=not unique_uid), known(term_tree(a.on))), f"x{i}")
             for i, a in enumerate(query.aggregates)
             if a.on is not None and a.on.name != uid
         ]
     if plan.uid_set:
         columns.append(_as(_call("list", _ascending(_quoted(UID_HASH), distinct=not unique_uid)), "uid_set"))
     if plan.cells:
-        columns.append(_as(_count(_cell(plan.cells), distinct=True), "cells"))
+        columns.append(_as(count(_cell(plan.cells), distinct=True), "cells"))
     columns += [_as(_distinct_values(term_tree(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
     for i, ref in enumerate(plan.spans):
         smallest, largest = (_call(end, term_tree(ref)) for end in ("min", "max"))
-        columns += _span(i, smallest, largest, _count(term_tree(ref), distinct=True))
+        columns += _span(i, smallest, largest, count(term_tree(ref), distinct=True))
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
-        if aggregate.function != "count":  # of the counts all contributions are 1
-            columns += _sides(i, aggregate, _measured(aggregate), None, plan.top)
+        if aggregate.function != "count" and not is_apart(aggregate, uid, unique_uid):  # of counts all are 1
+            part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else measured(aggregate)
+            columns += sides(i, aggregate, part, None, plan.top)
     columns += edges.of_rows([term_tree(ref) for ref in plan.edges])
-    select = exp.select(*columns).from_(source(plan, salt), copy=False)
-    number = _count() if unique_uid else _count(users, distinct=True)
-    return _grouped(_of_rows(select, plan, salt), query, plan.fewest, number)
+    number = count() if unique_uid else count(users, distinct=True)
+    return _grouped(rows(columns), query, plan.fewest, number)
 
 
 def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: bytes) -> exp.Union:
     """The exact buckets of `stored_below` records and more, and of all others what the stored version gives."""
     query = plan.query
-    enough = exp.GTE(this=_count(), expression=exp.Literal.number(repr(plan.stored_below)))
-    large = _keys_and(plan, [_as(exp.Literal.number(1), "large")], salt).having(enough, copy=False)
-    inside = exp.select("1").from_("large", copy=False).where(_same_keys("large", "part", query), copy=False)
+    enough = exp.GTE(this=count(), expression=exp.Literal.number(repr(plan.stored_below)))
+    counted = _keys_and(plan, [_as(exp.Literal.number(1), "large")], _rows_of(strayed(plan), salt))
+    large = counted.having(enough, copy=False)
+    inside = exp.select("1").from_("large", copy=False).where(same_keys("large", "part", query), copy=False)
     parts = [
         exp.select("*").from_(tree.subquery("part", copy=False), copy=False).where(condition, copy=False)
         for tree, condition in (
@@ -92,54 +132,38 @@ def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: by
         )
     ]
     both = exp.union(*parts, distinct=False, copy=False).with_("large", as_=large, copy=False)
-    return both.order_by(*_positions(query), copy=False) if query.keys else both
+    return both.order_by(*positions(query), copy=False) if query.keys else both
 
 
-def _with_first(plan: Plan, select: exp.Select, salt: bytes) -> exp.Select:
+def _with_first(plan: Plan, select: exp.Select, rows: Rows) -> exp.Select:
     """The same buckets with first0, records0 … of the aggregates that have them."""
     width, columns = exp.Literal.number(plan.first), []
     for i, aggregate in enumerate(plan.query.aggregates):
         if aggregate.function in ("sum", "avg") and not aggregate.distinct:
-            value = _double(_measured(aggregate))
+            value = double(measured(aggregate))
             early = _call("min_by", value, _quoted(ROW_NUMBER), width.copy())
             early = _call("coalesce", early, exp.Array(expressions=[]))
             padding = cast(exp.Literal.string("NaN"), exp.DType.DOUBLE)
             columns += [
                 _as(_call("list_resize", early, width.copy(), padding), f"first{i}"),
-                _as(_count(value.copy()), f"records{i}"),
+                _as(count(value.copy()), f"records{i}"),
             ]
     if not columns:
         return select
     names = [exp.column(column.alias, table="early", quoted=True) for column in columns]
-    joined = exp.select("part.*", *names).from_(select.subquery("part", copy=False), copy=False)
-    early_buckets = _keys_and(plan, columns, salt).subquery("early", copy=False)
-    joined = joined.join(early_buckets, on=_same_keys("early", "part", plan.query), copy=False)
-    return joined.order_by(*_positions(plan.query), copy=False) if plan.query.keys else joined
+    return joined(plan.query, select, "early", _keys_and(plan, columns, rows), names)
 
 
-def _keys_and(plan: Plan, columns: list[exp.Expr], salt: bytes) -> exp.Select:
+def _keys_and(plan: Plan, columns: list[exp.Expr], rows: Rows) -> exp.Select:
     """One row a bucket: its keys and these columns, in no order."""
-    query = plan.query
-    keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    select = exp.select(*keys, *columns).from_(source(plan, salt), copy=False)
-    select = _of_rows(select, plan, salt)
+    keys = [_as(term_tree(key), f"k{i}") for i, key in enumerate(plan.query.keys)]
+    select = rows([*keys, *columns])
     return select.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False) if keys else select
-
-
-def _same_keys(one: str, other: str, query: Query) -> exp.Expr:
-    names = [f"k{i}" for i in range(len(query.keys))]
-    same: list[exp.Expr] = [
-        exp.NullSafeEQ(
-            this=exp.column(name, table=one, quoted=True), expression=exp.column(name, table=other, quoted=True)
-        )
-        for name in names
-    ]
-    return exp.and_(*same, copy=False) if same else exp.true()
 
 
 def query_text(query: Query) -> str:
     """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
-    slots = [term_tree(key) for key in query.keys] + [_aggregate(a) for a in query.aggregates]
+    slots = [term_tree(key) for key in query.keys] + [aggregate_tree(a) for a in query.aggregates]
     columns = [slots[output.slot] for output in query.outputs]
     select = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
     if query.where is not None:
@@ -149,7 +173,7 @@ def query_text(query: Query) -> str:
 
 def domain_text(table: str, column: str) -> str:
     """The SQL that counts the different values of a column in the whole table, NULL among them."""
-    select = exp.select(_as(_count(_cell((Ref(column, Kind.TEXT),)), distinct=True), "domain"))
+    select = exp.select(_as(count(_cell((Ref(column, Kind.TEXT),)), distinct=True), "domain"))
     return select.from_(exp.table_(table, quoted=True), copy=False).sql(dialect="duckdb", copy=False)
 
 
@@ -169,7 +193,7 @@ def formula_text(query: Query) -> str:
     return query_text(replace(query, aggregates=(), outputs=()))
 
 
-def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
+def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
     inner = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
@@ -177,24 +201,27 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
         part, rows = _quoted(f"c{i}"), _quoted(f"n{i}")
-        inner += [_as(_of_user(aggregate, uid), f"c{i}")]
-        if aggregate.function == "avg":
-            inner += [_as(_count(_measured(aggregate)), f"n{i}")]
-        outer.append(_as(_merged(aggregate, part, rows), f"a{i}"))
-        outer += _sides(i, aggregate, part, rows, plan.top) if plan.top else []
+        apart = is_apart(aggregate, uid, False)
+        inner += [_as(count(term_tree(aggregate.on)) if apart and aggregate.on else of_user(i, aggregate), f"c{i}")]
+        if aggregate.function in ("avg", "stddev") and not apart:
+            inner += [_as(count(measured(aggregate)), f"n{i}")]
+        if not apart:
+            outer.append(_as(merged(aggregate, part, rows), f"a{i}"))
+            outer += sides(i, aggregate, part, rows, plan.top) if plan.top else []
         if plan.uid_xor and aggregate.on is not None and aggregate.on.name != uid:
             zero = exp.Literal.number(0)
-            known = exp.GT(this=part, expression=zero) if aggregate.function == "count" else _known(part)
-            outer.append(_as(_over(_xor("h", distinct=False), known), f"x{i}"))
-    outer += [_as(_count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
+            counted = apart or aggregate.function == "count"
+            has_value = exp.GT(this=part, expression=zero) if counted else known(part)
+            outer.append(_as(over(_xor("h", distinct=False), has_value), f"x{i}"))
+    outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
     outer += edges.of_users(len(plan.edges), "h")
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
-        merged = _call("flatten", _call("list", _quoted(f"f{i}")))
-        outer.append(_as(_call("list_sort", _call("list_distinct", merged)), f"f{i}"))
+        listed = _call("flatten", _call("list", _quoted(f"f{i}")))
+        outer.append(_as(_call("list_sort", _call("list_distinct", listed)), f"f{i}"))
     for i, ref in enumerate(plan.spans):
-        listed = _over(_call("list", exp.Distinct(expressions=[term_tree(ref)])), _known(term_tree(ref)))
+        listed = over(_call("list", exp.Distinct(expressions=[term_tree(ref)])), known(term_tree(ref)))
         inner += _span(i, _call("min", term_tree(ref)), _call("max", term_tree(ref)), listed)
         number = _call("len", _call("list_distinct", _call("flatten", _call("list", _quoted(f"n{i}s")))))
         outer += _span(i, _call("min", _quoted(f"l{i}")), _call("max", _quoted(f"h{i}")), number)
@@ -202,114 +229,21 @@ def _two_levels(plan: Plan, uid: str, salt: bytes) -> exp.Select:
         outer.append(_as(_call("list", _ascending(_quoted("h"))), "uid_set"))
     if plan.cells:
         inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
-        merged = _call("flatten", _call("list", _quoted("cells")))
-        outer.append(_as(_call("len", _call("list_distinct", merged)), "cells"))
-    select = _of_rows(exp.select(*inner).from_(source(plan, salt), copy=False), plan, salt)
-    users = select.group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
+        listed = _call("flatten", _call("list", _quoted("cells")))
+        outer.append(_as(_call("len", _call("list_distinct", listed)), "cells"))
+    users = by_rows(inner).group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
     return _grouped(
-        exp.select(*outer).from_(users.subquery("per_user", copy=False), copy=False), query, plan.fewest, _count()
+        exp.select(*outer).from_(users.subquery("per_user", copy=False), copy=False), query, plan.fewest, count()
     )
-
-
-def _of_user(aggregate: Aggregate, uid: str) -> exp.Expr:
-    """One user's contribution."""
-    if aggregate.distinct:
-        if aggregate.function != "count" or aggregate.on is None or aggregate.on.name != uid:
-            raise ValueError("single users' contributions to DISTINCT are known for count(DISTINCT uid) only")
-        return exp.Literal.number(1)
-    if aggregate.function == "avg":
-        return _call("sum", _measured(aggregate))
-    return _aggregate(aggregate)
-
-
-def _merged(aggregate: Aggregate, part: exp.Expr, rows: exp.Expr) -> exp.Expr:
-    """The exact aggregate from the users' contributions."""
-    match aggregate.function:
-        case "count":
-            return _call("coalesce", _call("sum", part), exp.Literal.number(0))
-        case "avg":
-            return exp.Div(this=cast(_call("sum", part), exp.DType.DOUBLE), expression=_call("sum", rows))
-    return _call(aggregate.function, part)
-
-
-def _sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, top: int) -> list[exp.Expr]:
-    """The columns of `plan.Contributions` for the i-th aggregate, where `part` is a user's contribution to it, and
-    `rows` to its number of rows (None: 1 each)."""
-    zero = exp.Literal.number(0)
-    match aggregate.function:
-        case "count":
-            return _side(f"{HIGH}%s{i}", _double(part), exp.GT(this=part.copy(), expression=zero), top)
-        case "max":
-            return _side(f"{HIGH}%s{i}", _double(part), _known(part), top)
-        case "min":
-            return _side(f"{LOW}%s{i}", _double(part), _known(part), top, largest=False)
-    high = _side(f"{HIGH}%s{i}", _double(part), exp.GTE(this=part.copy(), expression=zero), top)
-    negative = exp.Neg(this=_double(part))
-    low = _side(f"{LOW}%s{i}", negative, exp.LTE(this=part.copy(), expression=zero.copy()), top)
-    if aggregate.function == "sum":
-        return high + low
-    if rows is None:
-        return [*high, *low, _as(_count(part.copy()), f"{ROWS}n{i}")]
-    return high + low + _side(f"{ROWS}%s{i}", _double(rows), exp.GT(this=rows.copy(), expression=zero.copy()), top)
-
-
-def _double(node: exp.Expr) -> exp.Expr:
-    return cast(node.copy(), exp.DType.DOUBLE)
-
-
-def _side(name: str, number: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
-    extreme = _over(_call("max" if largest else "min", number.copy(), exp.Literal.number(top)), takes_part)
-    padded = _call("coalesce", extreme, exp.Array(expressions=[]))
-    padded = _call("list_resize", padded, exp.Literal.number(top), cast(exp.Literal.number(0), exp.DType.DOUBLE))
-    return [
-        _as(padded, name % "t"),
-        _as(_over(_count(), takes_part), name % "n"),
-        _as(_over(_call("sum", number), takes_part), name % "s"),
-    ]
-
-
-def _over(aggregate: exp.Expr, condition: exp.Expr) -> exp.Expr:
-    return exp.Filter(this=aggregate, expression=exp.Where(this=condition.copy()))
-
-
-def _known(node: exp.Expr) -> exp.Expr:
-    return exp.Not(this=exp.Is(this=node.copy(), expression=exp.Null()))
 
 
 def _grouped(select: exp.Select, query: Query, fewest: int, users: exp.Expr) -> exp.Select:
     if query.keys:
-        positions = [exp.Literal.number(i + 1) for i in range(len(query.keys))]
-        select = select.group_by(*positions, copy=False).order_by(*_positions(query), copy=False)
+        keys = [exp.Literal.number(i + 1) for i in range(len(query.keys))]
+        select = select.group_by(*keys, copy=False).order_by(*positions(query), copy=False)
     if fewest:
         select = select.having(exp.GTE(this=users, expression=exp.Literal.number(fewest)), copy=False)
     return select
-
-
-def _positions(query: Query) -> list[exp.Ordered]:
-    return [exp.Ordered(this=exp.Literal.number(i + 1), nulls_first=False) for i in range(len(query.keys))]
-
-
-def _aggregate(aggregate: Aggregate) -> exp.Expr:
-    if aggregate.on is None:
-        return _count()
-    if aggregate.function == "count":
-        return _count(term_tree(aggregate.on), aggregate.distinct)
-    column = _measured(aggregate)
-    inner = exp.Distinct(expressions=[column]) if aggregate.distinct else column
-    return _call(aggregate.function, inner)
-
-
-def _measured(aggregate: Aggregate) -> exp.Expr:
-    """The column of an aggregate as a number: dates and times in microseconds since 1970."""
-    assert aggregate.on is not None
-    column = term_tree(aggregate.on)
-    return _call("epoch_us", cast(column, exp.DType.TIMESTAMP)) if aggregate.on.kind.is_time else column
-
-
-def _count(of: exp.Expr | None = None, distinct: bool = False) -> exp.Expr:
-    if of is None:
-        return exp.Count(this=exp.Star(), big_int=True)
-    return exp.Count(this=exp.Distinct(expressions=[of]) if distinct else of, big_int=True)
 
 
 def _xor(column: str, distinct: bool) -> exp.Expr:
@@ -319,7 +253,7 @@ def _xor(column: str, distinct: bool) -> exp.Expr:
 
 def _distinct_values(column: exp.Expr) -> exp.Expr:
     listed = _call("list", _ascending(column, distinct=True))
-    return _over(listed, _known(column))
+    return over(listed, known(column))
 
 
 def _span(i: int, smallest: exp.Expr, largest: exp.Expr, number: exp.Expr) -> list[exp.Expr]:

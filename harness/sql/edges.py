@@ -1,7 +1,7 @@
 """The SQL of `plan.Edges` and of `plan.Within`.
 
 one row a user    min(x, 16) AS el0, max(x, 16) AS eh0
-many rows a user  per user min(x) AS l0, max(x) AS g0; of these min(l0, 16) AS el0, min_by(h, l0, 16) AS ul0, …
+many rows a user  per user min(x) AS lo0, max(x) AS hi0; of these min(lo0, 16) AS el0, min_by(h, lo0, 16) AS ul0, …
 within            JOIN (VALUES (…), …) AS "#part"(…) ON k IS NOT DISTINCT FROM "#part k0" AND x >= "#part a0" AND …
 """
 
@@ -38,7 +38,7 @@ def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
     return [
         named(call(function, column.copy()), f"{name}{i}")
         for i, column in enumerate(columns)
-        for function, name in (("min", "l"), ("max", "g"))
+        for function, name in (("min", "lo"), ("max", "hi"))
     ]
 
 
@@ -46,7 +46,7 @@ def of_users(number: int, user_hash: str) -> list[exp.Expr]:
     """Per bucket from what `of_user` gave, the users' hashes besides."""
     found = []
     for i in range(number):
-        low, high = quoted(f"l{i}"), quoted(f"g{i}")
+        low, high = quoted(f"lo{i}"), quoted(f"hi{i}")
         found += _ends(i, low, high)
         for function, value, name in (("min_by", low, "ul"), ("max_by", high, "uh")):
             found.append(named(call(function, quoted(user_hash), value.copy(), _number(EDGES)), f"{name}{i}"))

@@ -52,10 +52,11 @@ class Plan:
     and that of the users with a value in each aggregate's column, `uid_set` these hashes themselves, `floated` the
     distinct values of these columns (sorted tuples, without NULL), `spans` smallest, largest and number of distinct
     values of these, `cells` the number of different combinations of values of these columns (NULL is a value), `top`
-    the so many most extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked),
+    the so many most extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked) and the
+    rows around each median with up to half as many users left out at either end (see `Middles`),
     `first` the so many first records behind each sum and avg (see `FirstRecords`), `edges` the lowest and highest users
-    of these columns (see `Edges`; of DISTINCT aggregates beside them, as beside `top`, only count(DISTINCT uid) can be
-    answered). Buckets of less than `fewest` users do not come back at all.
+    of these columns (see `Edges`; without `top` no medians and, of DISTINCT aggregates, only count(DISTINCT uid) can be
+    answered beside them). Buckets of less than `fewest` users do not come back at all.
 
     `within`: if not empty, only these buckets, and of each only these rows; all have ranges of the same columns.
 
@@ -125,10 +126,12 @@ class Contributions:
     | count | rows of a user, if any | | |
     | sum | sums of a user that are ≥ 0 | sums that are ≤ 0, as magnitudes | |
     | avg | as sum | as sum | as count |
+    | stddev | sums of a user's squared distances from the bucket's average | | as count |
     | max | largest value of a user | | |
     | min | | smallest value of a user | |
 
-    Where every user has one row nothing is fetched for HIGH of a count and ROWS of an avg: all contributions are 1.
+    Of count, sum and avg over DISTINCT values the rows are the values that a user contributes (`sql.distinct`). Where
+    every user has one row nothing is fetched for HIGH of a count and ROWS of an avg or stddev: all contributions are 1.
     """
 
     total: Floats
@@ -137,6 +140,22 @@ class Contributions:
 
     def keep(self, mask: Bools) -> Contributions:
         return Contributions(self.total[:, mask], self.users[:, mask], self.top[:, mask])
+
+
+@dataclass(frozen=True)
+class Middles:
+    """The rows around the median of each median aggregate, when so many users are left out at either end, 0 to T: at
+    the high end those who have the last rows, at the low end those who have the first ones, in the order of values and
+    then of row numbers. `users` float64 (N, A, T + 1), how many users are left; `median` float64 (N, A, T + 1), of an
+    even number of rows the lower one in the middle; `near` float64 (2, N, A, T + 1, T), the nearest row of each of the
+    T nearest users, HIGH above and LOW below the median. NaN-padded."""
+
+    users: Floats
+    median: Floats
+    near: Floats
+
+    def keep(self, mask: Bools) -> Middles:
+        return Middles(self.users[mask], self.median[mask], self.near[:, mask])
 
 
 @dataclass(frozen=True)
@@ -182,7 +201,7 @@ class Buckets:
       of the users whose value in the aggregate's column is not NULL, for count(*) of all
     - `uid_sets`: object (N,) of ascending uint64 arrays, `cells`: int64 (N,), empty and zero where the plan did not ask
     - `floated`, `spans`: by column name, object (N,) of tuples, () without a value
-    - `contributions`, `first`: None where no plan asked
+    - `contributions`, `first`, `middles`: None where no plan asked
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
     - `domains`: by column name, the number of different values in the table, NULL among them
@@ -207,6 +226,7 @@ class Buckets:
     spans: dict[str, Array] = field(default_factory=dict)
     contributions: Contributions | None = None
     first: FirstRecords | None = None
+    middles: Middles | None = None
     uid_sets: Array = field(default_factory=lambda: np.empty(0, dtype=object))
     cells: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     domains: dict[str, int] = field(default_factory=dict)
@@ -235,6 +255,7 @@ class Buckets:
             spans={name: column[mask] for name, column in self.spans.items()},
             contributions=None if self.contributions is None else self.contributions.keep(mask),
             first=None if self.first is None else self.first.keep(mask),
+            middles=None if self.middles is None else self.middles.keep(mask),
             edges={name: edges.keep(mask) for name, edges in self.edges.items()},
         )
 
@@ -258,6 +279,13 @@ class Buckets:
         if self.first is not None and other.first is not None:
             values = _put(self.first.values, rows, other.first.values[which], 0)
             changed["first"] = FirstRecords(values, _put(self.first.records, rows, other.first.records[which], 0))
+        if self.middles is not None and other.middles is not None:
+            users, median = (
+                _put(getattr(self.middles, name), rows, getattr(other.middles, name)[which], 0)
+                for name in ("users", "median")
+            )
+            near = _put(self.middles.near, rows, other.middles.near[:, which], 1)
+            changed["middles"] = Middles(users, median, near)
         return replace(self, **changed)
 
     def with_values(self, values: Floats) -> Buckets:

@@ -13,16 +13,29 @@ what the defense lets out and never on the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from harness.model import Kind
 
 Scalar = bool | int | float | str | date | datetime
 Operator = Literal["=", "<>", "<", "<=", ">", ">="]
-Function = Literal["count", "sum", "avg", "min", "max"]
+Function = Literal[
+    "count",
+    "sum",
+    "avg",
+    "stddev",
+    "min",
+    "max",
+    "median",
+    "count_noise",
+    "sum_noise",
+    "avg_noise",
+    "stddev_noise",
+]
+NOISE = "_noise"
 
 
 @dataclass(frozen=True)
@@ -139,7 +152,10 @@ Condition = Compare | Between | In | Like | IsNull | Not | And | Or
 
 @dataclass(frozen=True)
 class Aggregate:
-    """`function([DISTINCT] on)`; `on` is None for count(*)."""
+    """`function([DISTINCT] on)`; `on` is None for count(*).
+
+    stddev is that of a sample, as in SQL. The noise functions ask for the standard deviation of the noise
+    that the function they are named after has (Diffix-Birch §6.17): of defenses that report it."""
 
     function: Function
     on: Term | None = None
@@ -150,8 +166,20 @@ class Aggregate:
         """The kind of the aggregate's exact value."""
         if self.function == "count":
             return Kind.INTEGER
-        assert self.on is not None
-        return Kind.REAL if self.function == "avg" else self.on.kind
+        assert self.on is not None or self.is_noise
+        if self.function in ("sum", "min", "max") and self.on is not None:
+            return self.on.kind
+        return Kind.DATETIME if self.function == "median" and self.on and self.on.kind.is_time else Kind.REAL
+
+    @property
+    def is_noise(self) -> bool:
+        return self.function.endswith(NOISE)
+
+    @property
+    def of(self) -> Aggregate:
+        """The aggregate whose noise this one reports, or itself."""
+        function: Any = self.function.removesuffix(NOISE)
+        return replace(self, function=function)
 
 
 @dataclass(frozen=True)
@@ -181,12 +209,13 @@ class Query:
     order: tuple[Order, ...] = ()
     limit: int | None = None
     offset: int = 0
+    rows: bool = False  # no aggregate: the keys are what is selected, each bucket stands for count(*) rows
 
     def __hash__(self) -> int:
         """Computed once: a batch looks the same query up thousands of times."""
         if "_hash" not in self.__dict__:
             fields = (self.outputs, self.keys, self.aggregates, self.where, self.having, self.order, self.limit)
-            self.__dict__["_hash"] = hash((self.table, *fields, self.offset))
+            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows))
         known: int = self.__dict__["_hash"]
         return known
 

@@ -71,7 +71,7 @@ SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users", MIN("age", 16) AS 
 --- [many users uid_xor top=2 edges=hired] lowest and highest users, many rows a user
 SELECT count(*) FROM staff;
 =>
-SELECT COALESCE(SUM("c0"), 0) AS "a0", LIST_RESIZE(COALESCE(MAX(CAST("c0" AS DOUBLE), 2) FILTER(WHERE "c0" > 0), []), 2, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) FILTER(WHERE "c0" > 0) AS "0n0", SUM(CAST("c0" AS DOUBLE)) FILTER(WHERE "c0" > 0) AS "0s0", COUNT(*) AS "users", BIT_XOR("h") AS "uid_xor", MIN("l0", 16) AS "el0", MAX("g0", 16) AS "eh0", MIN_BY("h", "l0", 16) AS "ul0", MAX_BY("h", "g0", 16) AS "uh0" FROM (SELECT "uid" AS "u", ANY_VALUE("#uid_hash") AS "h", COUNT(*) AS "c0", MIN("hired") AS "l0", MAX("hired") AS "g0" FROM "staff" GROUP BY 1) AS per_user;
+SELECT COALESCE(SUM("c0"), 0) AS "a0", LIST_RESIZE(COALESCE(MAX(CAST("c0" AS DOUBLE), 2) FILTER(WHERE "c0" > 0), []), 2, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) FILTER(WHERE "c0" > 0) AS "0n0", SUM(CAST("c0" AS DOUBLE)) FILTER(WHERE "c0" > 0) AS "0s0", COUNT(*) AS "users", BIT_XOR("h") AS "uid_xor", MIN("lo0", 16) AS "el0", MAX("hi0", 16) AS "eh0", MIN_BY("h", "lo0", 16) AS "ul0", MAX_BY("h", "hi0", 16) AS "uh0" FROM (SELECT "uid" AS "u", ANY_VALUE("#uid_hash") AS "h", COUNT(*) AS "c0", MIN("hired") AS "lo0", MAX("hired") AS "hi0" FROM "staff" GROUP BY 1) AS per_user;
 
 --- [one users within=1] one bucket's narrower ranges
 SELECT dept, count(*) FROM staff WHERE age >= 0 AND age < 50 GROUP BY dept;

@@ -1,0 +1,65 @@
+"""docs/diffix.md: every example is asked, and answered or refused as the page says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from defenses.diffix import diffix
+from harness.engine import DuckEngine
+from harness.model import Column, Kind, Refused, Schema, Table
+from harness.session import LocalSession
+from harness.sql.functions import FUNCTIONS
+
+PAGE = (Path(__file__).parent.parent / "docs" / "diffix.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^\| [^|`]+ \| `([^`]+)` \| (answered|refused: ([\w-]+))", PAGE, flags=re.M)
+SCHEMA = Schema(
+    "staff",
+    (
+        Column("uid", Kind.INTEGER),
+        Column("name", Kind.TEXT),
+        Column("dept", Kind.TEXT),
+        Column("age", Kind.INTEGER),
+        Column("pay", Kind.REAL),
+        Column("active", Kind.BOOLEAN),
+        Column("hired", Kind.DATE),
+        Column("seen", Kind.DATETIME),
+    ),
+    "uid",
+)
+
+
+@pytest.fixture(scope="module")
+def session() -> LocalSession:
+    n = np.arange(60)
+    frame = pd.DataFrame(
+        {
+            "uid": n,
+            "name": [f"a{i % 4}b{i % 3}" for i in n],
+            "dept": [None if i % 7 == 0 else "CS" if i % 2 else "law" for i in n],
+            "age": 20 + n % 5,
+            "pay": 20.0 + n % 4,
+            "active": n % 2 == 0,
+            "hired": pd.Timestamp("2020-01-01") + pd.to_timedelta(n % 9, "D"),
+            "seen": pd.Timestamp("2020-01-01 03:03:03") + pd.to_timedelta(n % 9, "D"),
+        }
+    )
+    return LocalSession(SCHEMA, DuckEngine(Table(SCHEMA, frame), b"s" * 32), diffix(), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(("sql", "status", "rule"), EXAMPLES, ids=[sql for sql, *_ in EXAMPLES])
+def test_an_example_has_the_status_that_the_page_tells(session: LocalSession, sql: str, status: str, rule: str) -> None:
+    answer = session.query(sql)
+    assert (answer.rule if isinstance(answer, Refused) else "") == rule
+
+
+def test_the_page_has_an_example_of_every_row_and_every_function() -> None:
+    rows = [line for line in PAGE.splitlines() if line.startswith("|") and "`" in line]
+    assert len(rows) == len(EXAMPLES)
+    listed = PAGE.lower()
+    for name in FUNCTIONS:
+        assert name in listed, name
