@@ -85,6 +85,19 @@ class Shell:
             raise UserError(f".{key} stands alone; leave out {argument!r}.")
         command.act(self, argument)
 
+    def move(self, **change: Any) -> None:
+        """To another desk, all but `change` as it was. Raises UserError, and then nothing has changed."""
+        now = {"defense": self.desk.defense, "dataset": self.desk.dataset, "seed": self.desk.seed}
+        self.desk = Desk.open(**{**now, **change})
+        self.say(f"A new session: {self.where}.")
+
+    @property
+    def where(self) -> str:
+        """What is asked, parameters with their defaults left out."""
+        desk = self.desk
+        dataset, defense = registry.short("datasets", desk.dataset), registry.short("defenses", desk.defense)
+        return f"{dataset} behind {defense}, seed {desk.seed}"
+
     def say(self, text: str) -> None:
         self.out.print(text, soft_wrap=True)
 
@@ -128,26 +141,17 @@ def _explain(shell: Shell, argument: str) -> None:
 
 
 def _defense(shell: Shell, spec: str) -> None:
-    desk = shell.desk
-    if spec:
-        shell.desk = Desk.open(spec, desk.dataset, desk.seed)
-    shell.say(f"defense {shell.desk.defense}")
+    shell.move(defense=spec) if spec else shell.say(shell.desk.defense)
 
 
 def _dataset(shell: Shell, spec: str) -> None:
-    desk = shell.desk
-    if spec:
-        shell.desk = Desk.open(desk.defense, spec, desk.seed)
-    shell.say(f"dataset {shell.desk.dataset}")
+    shell.move(dataset=spec) if spec else shell.say(shell.desk.dataset)
 
 
 def _seed(shell: Shell, number: str) -> None:
-    desk = shell.desk
-    if number:
-        if not re.fullmatch(r"[+-]?[0-9]+", number):
-            raise UserError(f".seed takes a whole number, not {number!r}.")
-        shell.desk = Desk.open(desk.defense, desk.dataset, int(number))
-    shell.say(f"seed {shell.desk.seed}")
+    if not re.fullmatch(r"([+-]?[0-9]+)?", number):
+        raise UserError(f".seed takes a whole number, not {number!r}.")
+    shell.move(seed=int(number)) if number else shell.say(str(shell.desk.seed))
 
 
 def _quit(shell: Shell, argument: str) -> None:
@@ -247,9 +251,7 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 def converse(shell: Shell, debug: bool = False) -> None:
     """Prompt, carry out, and go on whatever happens, until the user leaves."""
     session = _prompting(shell)
-    desk = shell.desk
-    defense = registry.short("defenses", desk.defense)
-    shell.say(f"SnoopBench {__version__}: {desk.session.schema.table} behind {defense}, seed {desk.seed}.")
+    shell.say(f"SnoopBench {__version__}: {shell.where}.")
     shell.say("End a statement with ; and type .help for the commands.")
     while True:
         try:

@@ -74,9 +74,10 @@ def test_explained_as_query_explains(piped, capsys: pytest.CaptureFixture[str]):
 def test_a_budget_is_spent_over_statements(piped):
     script = f"{COUNT}; {COUNT} WHERE age > 3;\n{COUNT};\n.defense\n{COUNT};\n.defense query-budget:n=1\n{COUNT};\n"
     status, out, _ = piped(script, "query-budget:n=2")
-    spent = ["Refused (query-budget)" in line for line in out.splitlines() if re.search("600|Refused", line)]
+    spent = ["Refused (query-budget)" in line for line in out.splitlines() if re.search("^ *600|Refused", line)]
     assert (status, spent) == (0, [False, False, True, True, False])
-    assert "defense query-budget:day=1000,n=1,per=session\n" in out
+    assert "query-budget:day=1000,n=2,per=session\n" in out
+    assert f"A new session: {SMALL} behind query-budget:n=1, seed 1.\n" in out
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_seed_dataset_and_schema(piped):
     assert one != two
     status, out, _ = piped(".dataset census\n.schema;\nSELECT count(*) FROM census")
     assert status == 0
-    assert out.startswith("dataset census\nTable census\n")
+    assert out.startswith("A new session: census behind none, seed 1.\nTable census\n")
     assert re.search(r"^ uid +integer +uid +a shuffled number", out, re.MULTILINE)
     assert re.search(r"^ occupation +text +secret", out, re.MULTILINE)
     assert out.rstrip().endswith("48842")
@@ -166,7 +167,8 @@ def test_enter_carries_out_what_is_ended(text: str, done: bool):
         ("SELECT cap", "cap", ["capital_gain", "capital_loss"]),
         ("SELECT count(*) FROM ", "", ["census"]),
         ("select * from\nCE", "CE", ["census"]),
-        ("SELECT a", "a", ["age", "abs(", "avg(", "all", "and", "as", "asc"]),
+        ("SELECT up", "up", ["upper("]),
+        ("select age from census ord", "ord", ["order by"]),
         ("SELECT age FROM census GR", "GR", ["GROUP BY"]),
         ("SELECT age FROM census WHERE sex = 'Fe", "", []),
         ("SELECT age FROM census WHERE sex = 'it''s' AND nat", "nat", ["native_country"]),
@@ -264,7 +266,7 @@ class Terminal:
 
 def test_at_a_terminal(tmp_path: Path):
     terminal = Terminal(tmp_path, "--defense", "diffix")
-    assert "employees behind diffix" in terminal.until("diffix>")
+    assert "employees:size=600 behind diffix, seed 1." in terminal.until("diffix>")
     terminal.type("SELECT nonsense")
     terminal.until("nonsense")
     terminal.type("\x03")  # Ctrl-C clears it
@@ -277,7 +279,7 @@ def test_at_a_terminal(tmp_path: Path):
     terminal.type(" non\t")
     terminal.until("none")
     terminal.type("\r")
-    terminal.until("defense none")
+    terminal.until("behind none, seed 1.")
     terminal.until("none>")
     terminal.type("SELECT count(*)\r")
     terminal.until("...")
