@@ -239,9 +239,9 @@ def _lists(columns: dict[str, Array], i: int, kind: Kind) -> Array:
 
 
 def _spans(columns: dict[str, Array], i: int, kind: Kind) -> Array:
-    lows, highs = (_objects(columns[f"{end}{i}"], kind) for end in "lh")
+    lows, highs = (_objects(columns[f"s{i}{end}"], kind) for end in "lh")
     found = np.empty(len(lows), dtype=object)
-    numbers = _unmasked(columns[f"n{i}s"], 0, np.int64).tolist()
+    numbers = _unmasked(columns[f"s{i}n"], 0, np.int64).tolist()
     found[:] = [
         () if low is None else (low, high, number) for low, high, number in zip(lows, highs, numbers, strict=True)
     ]

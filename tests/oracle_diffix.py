@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.seeds import digest, gaussian, mix, seed64
+from harness.seeds import digest, gaussian, mix
+from tests.oracle_layers import Layers, layers_of
 from tests.oracle_queries import Aggregate, Database, Key, Question, Row, Switches, buckets, read
 from tests.oracle_shrink import remaining
 from tests.oracle_snapping import moment
 
-Layers = set[tuple[str, int]]  # ("static" or "dynamic", word)
 Values = dict[Any, list[Fraction]]  # user -> the values of one column that are not NULL
 
 
@@ -52,7 +52,7 @@ def noisy_answers(
             rows = remaining(database, rows, conditions)
         if switches.low_count and not _large_enough(database, rows):
             continue
-        layers = _layers(database, replace(question, conditions=conditions), key, rows)
+        layers = layers_of(database, replace(question, conditions=conditions), key, rows)
         kept = {layer for layer in layers if getattr(switches, layer[0])}
         sizes = [max(2, round(4 + _noise(database, kept, rows, purpose) / 2)) for purpose in ("T1", "T2")]
         noise = _Noise(database, kept, rows, sizes[0], sizes[1])
@@ -78,67 +78,6 @@ def _uid_xor(database: Database, rows: list[Row]) -> int:
         text = f"{database.salt.hex()}|{database.kinds[database.uid]}|{user}"
         xor ^= int.from_bytes(hashlib.md5(text.encode()).digest()[8:], "little")
     return xor
-
-
-# §5.1, §6.3, §6.5, §6.6, §6.7, §6.9, §6.10
-
-
-def _layers(database: Database, question: Question, key: Key, rows: list[Row]) -> Layers:
-    """A set: layers that are equal are one layer."""
-    layers: Layers = set()
-
-    def add(sorts: tuple[str, ...], operator: str, column: str | None, *values: Any) -> None:
-        word = seed64("layer", database.table, column, operator, values, key=database.salt)
-        layers.update((sort, word) for sort in sorts)
-
-    both = ("static", "dynamic")
-    for condition in question.conditions:
-        column, kind = condition.column, database.kinds[condition.column]
-        if condition.op == "range":
-            add(both, "range", column, *(_bound_field(bound) for bound in condition.values))
-            continue
-        values = [_field(value, kind) for value in condition.values]
-        if condition.op in ("null", "not-null"):
-            add(both, condition.op, column)
-        elif condition.op in ("<>", "not in"):
-            for value in values:
-                add(both, "<>", column, value)
-        elif len(set(condition.values)) == 1:
-            add(both, "=", column, values[0], values[0], 1)
-        else:
-            floated = sorted({row[column] for row in rows})
-            add(("static",), "in", column, *(_field(value, kind) for value in floated))
-            for value in values:
-                add(("dynamic",), "in-element", column, value)
-    for column, value in zip(question.keys, key, strict=True):
-        if value is None:
-            add(both, "null", column)
-        else:
-            same = _field(value, database.kinds[column])
-            add(both, "=", column, same, same, 1)
-    if not layers:
-        add(("dynamic",), "none", None)
-    return layers
-
-
-def _field(value: Any, kind: str) -> Any:
-    match kind:
-        case _ if value is None:
-            return None
-        case "boolean":
-            return bool(value)
-        case "integer":
-            return ("integer", int(value))
-        case "real":
-            return ("number", float(value) + 0.0)
-        case "date" | "datetime":
-            return (kind, value.isoformat())
-    return ("text", value)
-
-
-def _bound_field(bound: Any) -> Any:
-    kinds = {int: "integer", float: "real", date: "date", datetime: "datetime"}
-    return _field(bound, kinds[type(bound)])
 
 
 # §5.1, §5.4

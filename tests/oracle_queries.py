@@ -3,38 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from tests.oracle_clear import is_like, jumps, piece, range_of
 from tests.oracle_snapping import Bounds, moment, snapped, stated
+from tests.oracle_terms import App, Col, Term
+from tests.oracle_terms import value as value_of
 
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
 
 INEQUALITIES = ("<", "<=", ">", ">=")
 UNANSWERED = {"or": "diffix-or"}
+MOST_JUMPS = 2
 
 
 @dataclass(frozen=True)
 class Condition:
-    """`column op values`, as it stands in WHERE.
+    """`column op values`, as it stands in WHERE; with `term` it is about that expression, `column` is its first column.
 
-    `op` is =, <>, in, not in, null, not-null, between, an inequality, or one of UNANSWERED.
+    `op` is =, <>, in, not in, null, not-null, between, not between, [not] like, [not] ilike, same or differ (of two
+    columns), an inequality, or one of UNANSWERED; in what `read` gives also range and not range.
     """
 
     column: str
     op: str
     values: tuple[Any, ...] = ()
+    term: App | None = None
+    written: Condition | None = None  # what decides about rows, where it is not the range that seeds the noise
+
+    def on(self, database: Database) -> Term:
+        return self.term or Col(self.column, database.kinds[self.column])
+
+    def kind(self, database: Database) -> str:
+        return self.on(database).kind
 
     def holds(self, row: Row) -> bool:
         """SQL's three-valued logic: nothing but IS NULL is true of NULL."""
-        value = row[self.column]
+        if self.written is not None:
+            return self.written.holds(row)
+        value = row[self.column] if self.term is None else value_of(self.term, row)
         if self.op == "null" or value is None:
             return self.op == "null" and value is None
-        if self.op == "range":
+        if self.op in ("range", "not range"):
             low, value, high = comparable(self.values[0], value, self.values[1])
-            return low <= value < high
+            return (low <= value < high) == (self.op == "range")
+        if self.op in ("same", "differ"):
+            other = row[self.values[0]]
+            return other is not None and (value == other) == (self.op == "same")
+        if self.op.endswith("like"):
+            return is_like(self.values[0], value, self.op.endswith("ilike")) == (not self.op.startswith("not"))
         return self.op == "not-null" or (value in self.values) == (self.op in ("=", "in"))
 
 
@@ -49,7 +69,7 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class Question:
-    keys: tuple[str, ...]
+    keys: tuple[str | App, ...]
     aggregates: tuple[Aggregate, ...]
     conditions: tuple[Condition, ...] = ()
 
@@ -89,7 +109,9 @@ def buckets(database: Database, question: Question, switches: Switches | None = 
     found: dict[Key, list[Row]] = {} if question.keys else {(): []}
     for row in database.rows:
         if all(condition.holds(row) for condition in conditions):
-            found.setdefault(tuple(row[key] for key in question.keys), []).append(row)
+            found.setdefault(
+                tuple(row[key] if isinstance(key, str) else value_of(key, row) for key in question.keys), []
+            ).append(row)
     return found
 
 
@@ -98,62 +120,102 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
     broken = {UNANSWERED[c.op] for c in question.conditions if c.op in UNANSWERED}
     if not question.aggregates or any(a.distinct and a.column != database.uid for a in question.aggregates):
         broken.add("diffix-aggregate")
+    expressions = [c for c in question.conditions if c.term is not None]
+    if any(_unclear(database, c) for c in expressions):
+        broken.add("diffix-unclear")
+    if any(jumps(c.term) > MOST_JUMPS for c in expressions) or any(jumps(key) > MOST_JUMPS for key in question.keys):
+        broken.add("diffix-math")
     for column in dict.fromkeys(c.column for c in question.conditions):
         ranges, lone = _stated_ranges(question, column)
         kind = database.kinds[column]
-        if lone or (len(ranges) > 1 and any(c.column == column and c.op in INEQUALITIES for c in question.conditions)):
+        positive = {(low, high) for low, high, negative in ranges if not negative}
+        if lone or (
+            len(positive) > 1 and any(c.column == column and c.op in INEQUALITIES for c in question.conditions)
+        ):
             broken.add("diffix-inequality")
         if len(ranges) > 1 or (ranges and kind in ("text", "boolean")):
             broken.add("diffix-range")
             continue
         snap = (switches or Switches()).snap
-        for bounds in ranges:
-            low, high = comparable(*(bounds if snap else stated(kind, *bounds)))
+        for low, high, _ in ranges:
+            low, high = comparable(*((low, high) if snap else stated(kind, low, high)))
             if low >= high or (snap and snapped(kind, low, high) is None):
                 broken.add("diffix-range")
     return broken
 
 
+def _unclear(database: Database, condition: Condition) -> bool:
+    """Only positive equalities can be (§6.2, §6.5 to §6.12)."""
+    assert condition.term is not None
+    if condition.op == "=" or (condition.op == "in" and len(set(condition.values)) == 1):
+        return False
+    if kind_of_two(database, condition):
+        return False
+    return piece(condition.term) is None and not (condition.op in ("<>", "not in") and _produced(condition))
+
+
 def has_notice(database: Database, question: Question, switches: Switches | None = None) -> bool:
     """Whether a range was widened, or x <= b read as x < b."""
     switches = switches or Switches()
-    used = {c.column: c.values for c in read(database, question, switches) if c.op == "range"}
-    widened = any(
-        comparable(*bounds, datetime.min)[:2]
-        != comparable(*_stated_ranges(question, column)[0].pop(), datetime.min)[:2]
-        if database.kinds[column] in ("date", "datetime")
-        else bounds != _stated_ranges(question, column)[0].pop()
-        for column, bounds in used.items()
-    )
-    return (widened and switches.snap) or any(c.op == "<=" for c in question.conditions)
+    stated_as = {c.column: _stated_ranges(question, c.column)[0] for c in question.conditions}
+    for condition in read(database, question, switches):
+        if condition.op in ("range", "not range") and condition.written is None and switches.snap:
+            [(low, high, _)] = stated_as[condition.column]
+            times = [datetime.min] if database.kinds[condition.column] in ("date", "datetime") else []
+            if comparable(*condition.values, *times)[:2] != comparable(low, high, *times)[:2]:
+                return True
+    return any(c.op == "<=" for c in question.conditions)
 
 
-def _stated_ranges(question: Question, column: str) -> tuple[set[Bounds], bool]:
-    """The ranges of a column, (a, b) for a <= x < b, and whether an inequality is left that is no part of one.
+def _stated_ranges(question: Question, column: str) -> tuple[set[tuple[Any, Any, bool]], bool]:
+    """The ranges of a column, (a, b, negative) for [NOT] a <= x < b, and whether an inequality is left that is no part
+    of one.
 
     BETWEEN a AND b is x >= a AND x < b, and so is x >= a AND x <= b.
     """
-    own = [c for c in question.conditions if c.column == column]
-    ranges = {c.values for c in own if c.op == "between"}
+    own = [c for c in question.conditions if c.column == column and c.term is None]
+    ranges = {(*c.values, c.op == "not between") for c in own if c.op in ("between", "not between")}
     lows = {c.values[0] for c in own if c.op == ">="}
     highs = {c.values[0] for c in own if c.op in ("<", "<=")}
-    ranges |= {(low, high) for low in lows for high in highs}
+    ranges |= {(low, high, False) for low in lows for high in highs}
+    for condition in question.conditions:
+        if condition.column == column and (found := _produced(condition)) is not None:
+            ranges.add((*found[0], condition.op in ("<>", "not in")))
     return ranges, bool(lows) != bool(highs) or any(c.op == ">" for c in own)
+
+
+def _produced(condition: Condition) -> tuple[Bounds, bool] | None:
+    """The range that an equality with a function stands for (§6.15)."""
+    if condition.term is None or condition.op not in ("=", "<>", "in", "not in") or len(set(condition.values)) != 1:
+        return None
+    return range_of(condition.term, condition.values[0])
 
 
 def read(database: Database, question: Question, switches: Switches) -> tuple[Condition, ...]:
     """The conditions of an answered question, each range as one condition with the bounds that are used."""
     read = []
     for condition in question.conditions:
-        if condition.op not in ("between", *INEQUALITIES):
-            read.append(condition)
-            continue
         column, kind = condition.column, database.kinds[condition.column]
-        [bounds] = _stated_ranges(question, column)[0]
-        used = snapped(kind, *bounds) if switches.snap else stated(kind, *bounds)
-        assert used is not None, "a refused range"
-        read.append(Condition(column, "range", used))
+        produced = _produced(condition)
+        negative = condition.op in ("not between", "not in", "<>")
+        if kind_of_two(database, condition):
+            read.append(replace(condition, op="=", values=(not condition.values[0],)))
+        elif produced is not None and not produced[1]:
+            read.append(Condition(column, "not range" if negative else "range", produced[0], written=condition))
+        elif produced is not None or condition.op in ("between", "not between", *INEQUALITIES):
+            [(low, high, _)] = _stated_ranges(question, column)[0]
+            used = snapped(kind, low, high) if switches.snap else stated(kind, low, high)
+            assert used is not None, "a refused range"
+            read.append(Condition(column, "not range" if negative else "range", used))
+        else:
+            read.append(condition)
     return tuple(read)
+
+
+def kind_of_two(database: Database, condition: Condition) -> bool:
+    """Whether it excludes one of the two truth values, and so is about the other one."""
+    one = condition.op in ("<>", "not in") and len(set(condition.values)) == 1
+    return one and condition.kind(database) == "boolean"
 
 
 def comparable(*values: Any) -> tuple[Any, ...]:

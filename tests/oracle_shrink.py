@@ -36,7 +36,7 @@ def remaining(database: Database, rows: list[Row], conditions: Sequence[Conditio
     """The bucket's rows without what its ranges drop, each looked at on all the rows."""
     kept = rows
     for condition in conditions:
-        if condition.op == "range":
+        if condition.op == "range" and condition.written is None:
             found = shrink(database, rows, condition.column, condition.values)
             if found.dropped:
                 kept = [row for row in kept if _inside(row, condition.column, found.range)]

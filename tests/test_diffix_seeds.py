@@ -113,7 +113,7 @@ def test_what_differs_in_meaning_differs_in_noise() -> None:
         "a <> 'x'",
         "f = false",
     ]
-    texts += ["f <> true", "d = '2020-01-01'", "m = '2020-01-01'", "a = ''", "a = 'NULL'", "a = '1.0'", "b = 11"]
+    texts += ["f IS NULL", "d = '2020-01-01'", "m = '2020-01-01'", "a = ''", "a = 'NULL'", "a = '1.0'", "b = 11"]
     interface = session(table(), diffix(dynamic=False, low_count=False))
     exact = session(table(), diffix(**OFF))
     noise = [value(interface, text) - value(exact, text) for text in texts]
@@ -171,8 +171,10 @@ def test_layers_of_a_query() -> None:
         "WHERE b IN (1, 2)": {Layer(False, IN, b, None, "values")}
         | {Layer(True, ELEMENT, b, (v,)) for v in (one, two)},
         "WHERE b NOT IN (1, 2)": both(UNEQUAL, b, one) | both(UNEQUAL, b, two),
-        "WHERE b BETWEEN 1 AND 2": both(RANGE, b, one, two),
-        "WHERE 2 > b AND a = 'x' AND b >= 1": both(RANGE, b, one, two) | both(EQUAL, a, x, x, 1),
+        "WHERE b BETWEEN 1 AND 2": both(EQUAL, b, one, one, 1),
+        "WHERE b NOT BETWEEN 1 AND 2": both(UNEQUAL, b, one),
+        "WHERE b BETWEEN 10 AND 20": both(RANGE, b, ten, twenty),
+        "WHERE 20 > b AND a = 'x' AND b >= 10": both(RANGE, b, ten, twenty) | both(EQUAL, a, x, x, 1),
         "WHERE a IS NULL": both(NULL, a),
         "WHERE a IS NOT NULL": both(KNOWN, a),
         "GROUP BY b": {Layer(dynamic, EQUAL, b, None, "key", 0) for dynamic in (False, True)},

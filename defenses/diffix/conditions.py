@@ -11,7 +11,7 @@ from typing import Protocol, TypeGuard
 from defenses.diffix.like import text_of
 from defenses.diffix.snapping import is_before, snapped, stated
 from defenses.diffix.terms import bounds, exact
-from harness.model import Refused
+from harness.model import Kind, Refused
 from harness.sql.query import (
     And,
     Between,
@@ -74,6 +74,8 @@ def conditions_of(query: Query) -> tuple[Stated, ...]:
 
 def _stated(condition: Condition) -> Stated:
     match condition:
+        case Compare(on, "<>", bool() as value) if on.kind is Kind.BOOLEAN:
+            return Compare(on, "=", not value)  # what is not false is true
         case Between(Ref() as column, low, high):
             return Range(column, low, high)
         case Not(Between(Ref() as column, low, high)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache, partial
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from defenses.diffix.conditions import Range, Stated, conditions_of
 from defenses.diffix.like import text_of, wildcards
 from defenses.diffix.terms import Piece, bounds, piece, stands_for_ranges
 from defenses.keyed import key_words, value_field
+from harness.model import Kind
 from harness.seeds import Field, Words, digest, gaussian, mix, seed64
 from harness.sql import Buckets, Query
 from harness.sql.query import Call, Compare, In, IsNull, Like, Not, Operand, Ref, Scalar, refs_of
@@ -76,6 +78,12 @@ def layers_of(query: Query, rules: Rules = Rules()) -> tuple[Layer, ...]:
 def _of_condition(condition: Stated, rules: Rules) -> list[Layer]:
     match condition:
         case Range(column, low, high, negated):
+            if is_one_value(column, low, high):
+                return (
+                    _pair(UNEQUAL, column, (value_field(low),))
+                    if negated
+                    else _pair(EQUAL, column, equality(value_field(low)))
+                )
             return _pair(RANGE, column, (value_field(low), value_field(high), *([NOT] if negated else [])))
         case IsNull(on) if (found := piece(on)) is not None:
             return _pair(NULL, found.column, ())
@@ -154,6 +162,13 @@ def _of_key(key: Ref | Call, slot: int, rules: Rules) -> list[Layer]:
     return [*layers, *([] if found is None else _of_functions(found))]
 
 
+def is_one_value(column: Ref, low: Scalar, high: Scalar) -> bool:
+    """Whether [low, high) holds one whole number or one day: b >= 3 AND b < 4 is b = 3."""
+    if column.kind is Kind.INTEGER:
+        return isinstance(low, int) and isinstance(high, int) and high - low == 1
+    return column.kind is Kind.DATE and isinstance(low, date) and isinstance(high, date) and high - low == timedelta(1)
+
+
 def equality(value: Field) -> tuple[Field, ...]:
     """The components [v, v, 1] of a positive equality: what min, max and count of one value would be (§6.5)."""
     return (value, value, 1)
@@ -167,6 +182,8 @@ def key_condition(key: Ref | Call, value: Any) -> tuple[str, str, tuple[Field, .
     if value is None:
         return NULL, name, ()
     if (interval := bounds(key, value)) is not None:
+        if is_one_value(*interval):
+            return EQUAL, name, equality(value_field(interval[1]))
         return RANGE, name, (value_field(interval[1]), value_field(interval[2]))
     if found is None or found.cased:  # only without floating, or where no range is this value's
         return EQUAL, key.name, equality(value_field(value))

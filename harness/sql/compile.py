@@ -7,7 +7,7 @@ A plan with `stored_below` becomes the union of two such statements, of the tabl
 
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
 and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
-f0 are the floated values of the first such column; l0, h0 and n0s the span of the first such column.
+f0 are the floated values of the first such column; s0l, s0h and s0n the span of the first such column.
 
 Contributions to a stddev are squares of the distance from the bucket's average, which a window function puts beside
 every row. Medians and DISTINCT values are looked up in statements of their own, joined by the keys.
@@ -223,8 +223,8 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
     for i, ref in enumerate(plan.spans):
         listed = over(_call("list", exp.Distinct(expressions=[term_tree(ref)])), known(term_tree(ref)))
         inner += _span(i, _call("min", term_tree(ref)), _call("max", term_tree(ref)), listed)
-        number = _call("len", _call("list_distinct", _call("flatten", _call("list", _quoted(f"n{i}s")))))
-        outer += _span(i, _call("min", _quoted(f"l{i}")), _call("max", _quoted(f"h{i}")), number)
+        number = _call("len", _call("list_distinct", _call("flatten", _call("list", _quoted(f"s{i}n")))))
+        outer += _span(i, _call("min", _quoted(f"s{i}l")), _call("max", _quoted(f"s{i}h")), number)
     if plan.uid_set:
         outer.append(_as(_call("list", _ascending(_quoted("h"))), "uid_set"))
     if plan.cells:
@@ -257,7 +257,7 @@ def _distinct_values(column: exp.Expr) -> exp.Expr:
 
 
 def _span(i: int, smallest: exp.Expr, largest: exp.Expr, number: exp.Expr) -> list[exp.Expr]:
-    return [_as(smallest, f"l{i}"), _as(largest, f"h{i}"), _as(number, f"n{i}s")]
+    return [_as(smallest, f"s{i}l"), _as(largest, f"s{i}h"), _as(number, f"s{i}n")]
 
 
 def _ascending(column: exp.Expr, distinct: bool = False) -> exp.Expr:

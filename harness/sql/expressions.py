@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql.functions import FUNCTIONS
+from harness.sql.functions import FUNCTIONS, finite, in_calendar, where
 from harness.sql.query import (
     And,
     Between,
@@ -95,7 +95,7 @@ def term_tree(term: Term) -> exp.Expr:
     if any(FUNCTIONS[call.function].fails for call in calls):
         value = exp.Anonymous(this="try", expressions=[value])
     if term.kind is Kind.REAL and any(call.kind is Kind.REAL for call in calls):
-        value = exp.Case(ifs=[exp.If(this=exp.Anonymous(this="isfinite", expressions=[value]), true=value.copy())])
+        value = exp.Case(ifs=[exp.If(this=finite(value), true=value.copy())])
     return value
 
 
@@ -106,8 +106,16 @@ def _computed(term: Term) -> exp.Expr:
         case Const(value, kind):
             return _literal(value, kind)
         case Call(function, args, kind):
-            tree = FUNCTIONS[function].sql(*(_computed(arg) for arg in args))
-            return cast(tree, exp.DType.DATE) if function == "date_trunc" and kind is Kind.DATE else tree
+            hidden = FUNCTIONS[function].hides
+            tree = FUNCTIONS[function].sql(*(_argument(arg, at in hidden) for at, arg in enumerate(args)))
+            if function == "date_trunc" and kind is Kind.DATE:
+                return cast(tree, exp.DType.DATE)
+            return where(tree, in_calendar) if kind.is_time and args[0].kind is Kind.TEXT and len(args) == 1 else tree
+
+
+def _argument(arg: Term, hidden: bool) -> exp.Expr:
+    tree = _computed(arg)
+    return where(tree, finite) if hidden and isinstance(arg, Call) and arg.kind is Kind.REAL else tree
 
 
 def _calls(term: Term) -> Iterator[Call]:

@@ -1,7 +1,10 @@
 """The functions, operators and casts of the query interface: what they take, what they give, how DuckDB computes them.
 
 A function with a `cut` maps many numbers to one, with a jump between: floor and its like. What can fail on some values
-is computed under TRY, so that a data error is NULL and nothing else; infinities and NaN are NULL as well.
+is computed under TRY, so that a data error is NULL and nothing else. Infinities and NaN are NULL as well: arithmetic
+carries them to where the harness looks for them, and an argument that a function would turn into something ordinary
+(1/x has 0 for an infinite x) is looked at before. No function writes an argument twice, as CASE and NULLIF do: one
+inside another would be written 2^depth times.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ UNITS = ("year", "quarter", "month", "day", "hour", "minute", "second")
 class Function:
     """`takes` the kinds of each argument, the last `optional` of which can be left out, and with `many` the last may be
     repeated; `gives` a kind, or None for that of the first argument (REAL if any argument is); `sql` builds the tree
-    from those of the arguments, `constant` are the positions of arguments that must be constants."""
+    from those of the arguments, `constant` are the positions of arguments that must be constants, and `hides` those of
+    which an infinite one could give a finite value."""
 
     takes: tuple[Kinds, ...]
     gives: Kind | None
@@ -38,6 +42,7 @@ class Function:
     fails: bool = False
     cut: bool = False
     constant: tuple[int, ...] = ()
+    hides: tuple[int, ...] = ()
 
 
 def _cast(node: exp.Expr, kind: exp.DType) -> exp.Expr:
@@ -58,18 +63,32 @@ def _part(name: str) -> Function:
     return Function((CLOCK if clock else TIME,), Kind.INTEGER, _named("isodow" if name == "weekday" else name))
 
 
+def where(value: exp.Expr, condition: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
+    """The value where it meets the condition, else NULL, with the value written once."""
+    name = exp.to_identifier("v", quoted=True)
+    chosen = exp.Case(ifs=[exp.If(this=condition(name), true=name.copy())])
+    function = exp.Lambda(this=chosen, expressions=[name.copy()])
+    return _named("list_extract")(
+        _named("list_transform")(exp.Array(expressions=[value]), function), exp.Literal.number(1)
+    )
+
+
+def finite(value: exp.Expr) -> exp.Expr:
+    return _named("isfinite")(value)
+
+
+def in_calendar(moment: exp.Expr) -> exp.Expr:
+    """Whether it lies in the years 1 to 9999; DuckDB's go further, and have infinite ones."""
+    return exp.Between(this=_named("year")(moment), low=exp.Literal.number(1), high=exp.Literal.number(9999))
+
+
 def _divided(one: exp.Expr, other: exp.Expr) -> exp.Expr:
-    zero = exp.Literal.number(0)
-    numerator, divisor = _cast(one, exp.DType.DOUBLE), exp.Nullif(this=_cast(other, exp.DType.DOUBLE), expression=zero)
-    return exp.Div(this=numerator, expression=divisor)
+    """Infinite or NaN where the divisor is zero."""
+    return exp.Div(this=_cast(one, exp.DType.DOUBLE), expression=_cast(other, exp.DType.DOUBLE))
 
 
 def _whole_quotient(one: exp.Expr, other: exp.Expr) -> exp.Expr:
     return _named("trunc")(_divided(one, other))
-
-
-def _remainder(one: exp.Expr, other: exp.Expr) -> exp.Expr:
-    return exp.Mod(this=exp.Paren(this=one), expression=exp.Nullif(this=other, expression=exp.Literal.number(0)))
 
 
 def _bucket(value: exp.Expr, width: exp.Expr) -> exp.Expr:
@@ -113,13 +132,13 @@ FUNCTIONS: dict[str, Function] = {
     "+": Function(*_ARITHMETIC, _infix(exp.Add), fails=True),
     "-": Function(*_ARITHMETIC, _infix(exp.Sub), fails=True),
     "*": Function(*_ARITHMETIC, _infix(exp.Mul), fails=True),
-    "/": Function((NUMBER, NUMBER), Kind.REAL, _divided, fails=True),
-    "^": Function((NUMBER, NUMBER), Kind.REAL, _power, fails=True),
-    "%": Function(*_ARITHMETIC, _remainder, fails=True, cut=True),
+    "/": Function((NUMBER, NUMBER), Kind.REAL, _divided, fails=True, hides=(1,)),
+    "^": Function((NUMBER, NUMBER), Kind.REAL, _power, fails=True, hides=(0, 1)),
+    "%": Function(*_ARITHMETIC, _infix(exp.Mod), fails=True, cut=True, hides=(1,)),
     "abs": Function((NUMBER,), None, _named("abs"), fails=True),
     "bucket": Function((NUMBER, NUMBER), Kind.REAL, _bucket, fails=True, cut=True, constant=(1,)),
     "ceil": Function((NUMBER,), None, _named("ceil"), cut=True),
-    "div": Function((NUMBER, NUMBER), Kind.REAL, _whole_quotient, fails=True, cut=True),
+    "div": Function((NUMBER, NUMBER), Kind.REAL, _whole_quotient, fails=True, cut=True, hides=(1,)),
     "floor": Function((NUMBER,), None, _named("floor"), cut=True),
     "round": Function(*_ROUND, _rounded("round"), optional=1, fails=True, cut=True, constant=(1,)),
     "sqrt": Function((NUMBER,), Kind.REAL, _root, fails=True),
@@ -161,4 +180,5 @@ for _kind, _type in _TYPES.items():
         (frozenset(of for of, into in CASTS.items() if _kind in into),),
         _kind,
         lambda value, type=_type: exp.TryCast(this=value, to=exp.DataType(this=type, nested=False)),
+        hides=(0,),
     )

@@ -28,11 +28,11 @@ def _types(names: str) -> set[TokenType]:
 
 _TIMES = _types("DATE TIMESTAMP TIMESTAMPNTZ")
 _PREFIX = _types("NOT DASH PLUS")
-_INFIX = _types("DASH PLUS STAR SLASH CARET MOD DCOLON")
+_SIGNS = _types("DASH PLUS STAR SLASH CARET MOD")
 _GRAMMAR = (
     _types("SELECT DISTINCT ALL ALIAS FROM WHERE GROUP_BY HAVING ORDER_BY ASC DESC LIMIT OFFSET AND OR FOR")
     | _types("IN BETWEEN LIKE ILIKE ESCAPE IS ISNULL NOTNULL EQ NEQ LT LTE GT GTE")
-    | _INFIX
+    | _SIGNS
     | _types("L_PAREN R_PAREN COMMA DOT STAR DCOLON VAR IDENTIFIER STRING NUMBER TRUE FALSE NULL")
     | (_TIMES | _PREFIX)
 )
@@ -161,9 +161,10 @@ def _check_words(tokens: list[Token]) -> None:
             token.token_type = TokenType.VAR
         if token.token_type is TokenType.VAR and token.text.upper() in _BARE_FUNCTIONS:
             raise _not_supported(token.text.lower())
-    operators = sum(kind in _INFIX and before in _OPERANDS for before, kind in pairwise(kinds))
+    casts = kinds.count(TokenType.DCOLON)  # what stands before one can be a type, too: x::text::date
+    operators = casts + sum(kind in _SIGNS and before in _OPERANDS for before, kind in pairwise(kinds))
     if operators > MAX_OPERATORS:
-        raise QueryRefused("too-many-operators", f"A query can have at most {MAX_OPERATORS} arithmetic operators.")
+        raise QueryRefused("too-many-operators", f"A query can have at most {MAX_OPERATORS} operators and casts.")
     inner = sum(trio == _SUB_QUERY for trio in zip(kinds, kinds[1:], kinds[2:], strict=False))
     if kinds.count(TokenType.SELECT) > 1 + inner or inner > MAX_SUB_QUERIES:
         raise QueryRefused(

@@ -131,13 +131,16 @@ def _parts(node: exp.Expr) -> Parts | None:
 
 
 def _substring(node: exp.Substring) -> Parts:
-    """From the first character on it is left(…), as §6.13 of Diffix-Birch has it."""
+    """From the first character on it is left(…), as §6.13 of Diffix-Birch has it, and to the last one right(…)."""
     only(node, "this", "start", "length")
     start, length = node.args.get("start"), node.args.get("length")
     if start is None:
         raise QueryRefused("function-arguments", "substring takes a text, a start and perhaps a length.")
     if length is not None and constant(start) in ("0", "1"):
         return "left", [node.this, length]
+    text = constant(start)
+    if length is None and isinstance(text, str) and text[:1] == "-" and text[1:].isdecimal() and len(text) < 11:
+        return "right", [node.this, exp.Literal.number(text[1:])]
     return "substring", [node.this, start, *([] if length is None else [length])]
 
 
