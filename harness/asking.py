@@ -1,8 +1,9 @@
-"""One question by hand: what `snoopbench query` asks."""
+"""Questions by hand: the one that `snoopbench query` asks, and those of a `snoopbench shell`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness import registry
@@ -11,27 +12,78 @@ from harness.errors import BenchmarkError
 from harness.model import Answer, Refused
 from harness.plugin import Defense, refined
 from harness.seeds import generator
-from harness.session import History, LocalSession
+from harness.session import LocalSession
 from harness.sql import Buckets, Plan, analyse, parse
 from harness.trial import engines, first_table
 
 
 def ask(defense: str, dataset: str, seed: int, sql: str) -> Answer | Refused:
     """The answer of a fresh session: the data, salt and noise of trial 0 under `seed`. Raises UserError."""
-    return _opened(defense, dataset, seed, sql)[0].query(sql)
+    _check(sql)
+    return Desk.open(defense, dataset, seed).ask(sql)
 
 
 def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | Refused, dict[str, Any] | None]:
-    """The answer of `ask` and how it came about: `sql` as DuckDB gets it, `then` the SQL that refining ran, if any,
-    `asked` what the defense wants to know of each bucket, `notices`, and the defense's own `tables`; None where the
-    query is refused. For researchers: it shows what the defense hides, all but the salt."""
-    session, built, engine = _opened(defense, dataset, seed, sql)
-    answer = session.query(sql)
-    if isinstance(answer, Refused):
-        return answer, None
-    plan = built.plan(analyse(parse(sql), session.schema), History(session.schema, nonce=session.history.nonce))
-    assert isinstance(plan, Plan)
-    asked = {
+    """The answer of `ask` and how it came about; see `Desk.explain`."""
+    _check(sql)
+    return Desk.open(defense, dataset, seed).explain(sql)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where one analyst asks: a dataset behind a defense, and her session with it. The specs are canonical."""
+
+    defense: str
+    dataset: str
+    seed: int
+    session: LocalSession
+    built: Defense
+    engine: DuckEngine
+
+    @classmethod
+    def open(cls, defense: str, dataset: str, seed: int) -> Desk:
+        """With the data, salt and noise of trial 0 under `seed`. Raises UserError."""
+        built, named = registry.defense(defense)
+        page, spec = registry.dataset(dataset)
+        table = first_table(page, spec, seed)
+        if (reason := built.skip(table.schema)) is not None:
+            raise BenchmarkError(f"{defense} cannot protect {dataset}: {reason}.")
+        engine, _ = engines(table, built, seed, 0)
+        session = LocalSession(table.schema, engine, built, generator(seed, "answer", 0))
+        return cls(named, spec, seed, session, built, engine)
+
+    def ask(self, sql: str) -> Answer | Refused:
+        """The session's next answer."""
+        return self.session.query(sql)
+
+    def explain(self, sql: str) -> tuple[Answer | Refused, dict[str, Any] | None]:
+        """The session's next answer and how it came about: `sql` as DuckDB gets it, `then` the SQL that refining ran,
+        if any, `asked` what the defense wants to know of each bucket, `notices`, and the defense's own `tables`; None
+        where the query is refused. For researchers: it shows what the defense hides, all but the salt."""
+        session, built, engine = self.session, self.built, self.engine
+        past = session.history
+        before = replace(past, queries=[*past.queries], answered=[*past.answered], updates=[*past.updates])
+        answer = session.query(sql)
+        if isinstance(answer, Refused):
+            return answer, None
+        plan = built.plan(analyse(parse(sql), session.schema), before)
+        assert isinstance(plan, Plan)
+        further: list[Plan] = []
+
+        def run(plans: Sequence[Plan]) -> Buckets:
+            further.extend(plans)
+            return engine.run(plans)
+
+        buckets = refined(built, engine.run([plan]), run)
+        how: dict[str, Any] = {"sql": engine.text(plan), "asked": _asked(plan), "notices": list(plan.notices)}
+        if further:
+            how["then"] = [engine.text(plan) for plan in dict.fromkeys(further)]
+        return answer, how | {"tables": engine.made | buckets.made | built.explain(buckets)}
+
+
+def _asked(plan: Plan) -> dict[str, Any]:
+    """What the defense wants to know of each bucket."""
+    return {
         "users": plan.users,
         "uid_xor": plan.uid_xor,
         "floated": [ref.name for ref in plan.floated],
@@ -48,26 +100,8 @@ def explain(defense: str, dataset: str, seed: int, sql: str) -> tuple[Answer | R
             }
         ),
     }
-    further: list[Plan] = []
-
-    def run(plans: Sequence[Plan]) -> Buckets:
-        further.extend(plans)
-        return engine.run(plans)
-
-    buckets = refined(built, engine.run([plan]), run)
-    how: dict[str, Any] = {"sql": engine.text(plan), "asked": asked, "notices": list(plan.notices)}
-    if further:
-        how["then"] = [engine.text(plan) for plan in dict.fromkeys(further)]
-    return answer, how | {"tables": engine.made | buckets.made | built.explain(buckets)}
 
 
-def _opened(defense: str, dataset: str, seed: int, sql: str) -> tuple[LocalSession, Defense, DuckEngine]:
+def _check(sql: str) -> None:
     if not sql.strip():
         raise BenchmarkError("The query is empty; write one SELECT statement.")
-    built, _ = registry.defense(defense)
-    page, spec = registry.dataset(dataset)
-    table = first_table(page, spec, seed)
-    if (reason := built.skip(table.schema)) is not None:
-        raise BenchmarkError(f"{defense} cannot protect {dataset}: {reason}.")
-    engine, _ = engines(table, built, seed, 0)
-    return LocalSession(table.schema, engine, built, generator(seed, "answer", 0)), built, engine

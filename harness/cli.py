@@ -12,7 +12,7 @@ import click
 from harness import __version__
 from harness.cli_studies import STUDIES, fitness_points
 from harness.cli_studies import results_option as _results
-from harness.errors import SnoopBenchError, UserError
+from harness.errors import UserError, sentence
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,12 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, click.ClickException):
             return _say(error.format_message(), 2)
-        if isinstance(error, UserError):
-            return _say(str(error), 2)
         if type(error).__name__ == "Interrupted":
             return _say(str(error), 130)
-        what = str(error) if isinstance(error, SnoopBenchError) else f"{type(error).__name__}: {error}"
-        return _say(f"{what} (an error inside SnoopBench; --debug shows where)", 1)
+        return _say(sentence(error), 2 if isinstance(error, UserError) else 1)
 
 
 def _run(words: list[str], debug: bool) -> int:
@@ -158,7 +155,7 @@ def bench(
 def query(defense: str, dataset: str, seed: int, explain: bool, as_json: bool, sql: str) -> None:
     """Ask one SQL question through a defense. The same seed gives the same noise."""
     from harness import asking
-    from harness.model import Refused
+    from harness.report.tables import console, print_answer
 
     how: dict[str, Any] | None = None
     if explain:
@@ -167,19 +164,27 @@ def query(defense: str, dataset: str, seed: int, explain: bool, as_json: bool, s
         answer = asking.ask(defense, dataset, seed, sql)
     if as_json:
         _emit(_answer_json(answer) | ({"explain": how} if explain else {}))
-        return
-    if isinstance(answer, Refused):
-        click.echo(f"Refused ({answer.rule}): {answer.message}")
-        return
-    from harness.report.tables import console, print_rows
+    else:
+        print_answer(answer, how, console())
 
-    print_rows(answer.columns, answer.rows, console())
-    for notice in answer.notices:
-        click.echo(notice, err=True)
-    if how is not None:
-        from harness.report.tables import print_explained
 
-        print_explained(how, console())
+@cli.command()
+@_spec("defense", "defenses", None, "What protects the table.")
+@_spec("dataset", "datasets", "census", "What is asked; also a file, such as staff.csv:uid=id.")
+@click.option("--seed", default=1, show_default=True, help="Root of the data, the salt and the noise.")
+@click.pass_obj
+def shell(debug: bool | None, defense: str, dataset: str, seed: int) -> None:
+    """Ask question after question at a prompt, in one session.
+
+    A statement ends with ; and .help lists the commands. Without a terminal it reads statements and commands from
+    standard input, and the first mistake in a command ends it with exit status 2.
+
+    It is for the owner of the data and for learning, never for an analyst: .explain and .defense none show what a
+    defense hides.
+    """
+    from harness.shell import run
+
+    run(defense, dataset, seed, debug=bool(debug))
 
 
 def _answer_json(answer: Any) -> dict[str, Any]:

@@ -87,3 +87,11 @@ class EngineError(SnoopBenchError):
 
 class DeadlineExceeded(EngineError):
     """A trial or a query used up its time."""
+
+
+def sentence(error: Exception) -> str:
+    """What the user is told of an error, in one sentence."""
+    if isinstance(error, UserError):
+        return str(error)
+    what = str(error) if isinstance(error, SnoopBenchError) else f"{type(error).__name__}: {error}"
+    return f"{what} (an error inside SnoopBench; --debug shows where)"

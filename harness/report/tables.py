@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.model import Answer, Refused
+
 NOTHING = "–"
 WIDTH = 100  # where the output is no terminal
 
@@ -208,6 +210,18 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Co
     out.print(table)
 
 
+def print_answer(answer: Answer | Refused, how: dict[str, Any] | None, out: Console) -> None:
+    """What a session answers, notices on standard error, and how the answer came about where that is known."""
+    if isinstance(answer, Refused):
+        out.print(f"Refused ({answer.rule}): {answer.message}", soft_wrap=True)
+        return
+    print_rows(answer.columns, answer.rows, out)
+    for notice in answer.notices:
+        print(notice, file=sys.stderr)
+    if how is not None:
+        print_explained(how, out)
+
+
 EXPLAINED = 40  # rows of a table of `query --explain`
 
 
@@ -223,7 +237,7 @@ def print_explained(how: dict[str, Any], out: Console) -> None:
         if rows:
             print_rows(tuple(rows[0]), (tuple(map(_listed, row.values())) for row in rows[:EXPLAINED]), out)
         if len(rows) > EXPLAINED:
-            out.print(f"{len(rows) - EXPLAINED:,} more rows; --json has them all.")
+            out.print(f"{len(rows) - EXPLAINED:,} more rows; snoopbench query --explain --json has them all.")
 
 
 def _listed(value: object) -> object:

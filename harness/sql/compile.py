@@ -30,11 +30,7 @@ from harness.sql.nodes import call as _call
 from harness.sql.nodes import named as _as
 from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import ROW_NUMBER, STORED, UID_HASH, Plan
-from harness.sql.query import (
-    Aggregate,
-    Query,
-    Ref,
-)
+from harness.sql.query import Aggregate, Query, Ref
 
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:

@@ -74,6 +74,30 @@ def parse(text: str) -> exp.Expr:
     return tree
 
 
+def statements(text: str) -> list[str]:
+    """The statements of `text` in order, each without its semicolon, those without a word left out; the whole text
+    where its words cannot be told apart, as inside quotes that are never closed."""
+    try:
+        tokens = _dialect.tokenize(text)
+    except Exception:  # as in parse
+        return [text]
+    found, start, words = [], 0, 0
+    for token in tokens:
+        if token.token_type is not TokenType.SEMICOLON:
+            words += 1
+            continue
+        if words:
+            found.append(text[start : token.start])
+        start, words = token.end + 1, 0
+    return [*found, text[start:]] if words else found
+
+
+def keywords() -> list[str]:
+    """The keywords that can stand in a query, in capitals and sorted."""
+    known = _dialect.tokenizer_class.KEYWORDS.items()
+    return sorted(word for word, kind in known if kind in _GRAMMAR and word.replace(" ", "").isalpha())
+
+
 def only(node: exp.Expr, *allowed: str) -> None:
     """Refuse `node` when any argument but the allowed ones is set."""
     for name, value in node.args.items():
