@@ -191,6 +191,8 @@ def _stddev(values: Values, column: str, count: Number | None, noise: Noise, swi
     if mean.exact <= 0:
         return Number(ZERO, largest, 0.0 if mean.deviation == 0 else math.inf)
     root = Fraction(math.sqrt(mean.exact))
+    if root == 0:  # below the doubles
+        return Number(ZERO, largest)
     return Number(root, largest + root * (mean.scale / mean.exact), mean.deviation / (2 * float(root)))
 
 

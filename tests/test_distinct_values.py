@@ -76,3 +76,11 @@ def test_figure_7_distinct_values_of_one_user_are_spread_over_the_others() -> No
     rows: list[Row] = [(0, value) for value in range(20)] + [(1 + value, value) for value in range(20)]
     interface = session(table(schema, rows), diffix(**{**OFF, "flatten": True}))
     assert interface.query("SELECT count(DISTINCT x), sum(DISTINCT x) FROM t").rows == [(20, 120 + 4 * 13.5)]
+
+
+def test_values_that_one_user_alone_has_are_one_contribution() -> None:
+    """His twenty are flattened to the one value of the others."""
+    schema = Schema("t", (Column("uid", Kind.INTEGER), Column("x", Kind.INTEGER)), "uid")
+    rows: list[Row] = [(0, value) for value in range(20)] + [(user, 100 + user) for user in range(1, 9)]
+    interface = session(table(schema, rows), diffix(**{**OFF, "flatten": True}))
+    assert interface.query("SELECT count(DISTINCT x) FROM t").rows == [(9,)]
