@@ -16,6 +16,7 @@ Row = Mapping[str, Any]
 Key = tuple[Any, ...]
 
 INEQUALITIES = ("<", "<=", ">", ">=")
+DISTINCT = tuple(f"{name}{ending}" for name in ("count", "sum", "avg") for ending in ("", "_noise"))
 UNANSWERED = {"or": "diffix-or"}
 MOST_JUMPS = 2
 
@@ -118,7 +119,7 @@ def buckets(database: Database, question: Question, switches: Switches | None = 
 def broken_rules(database: Database, question: Question, switches: Switches | None = None) -> set[str]:
     """The rules that the question breaks; a refusal names one of them."""
     broken = {UNANSWERED[c.op] for c in question.conditions if c.op in UNANSWERED}
-    if not question.aggregates or any(a.distinct and a.column != database.uid for a in question.aggregates):
+    if not question.aggregates or any(a.distinct and a.function not in DISTINCT for a in question.aggregates):
         broken.add("diffix-aggregate")
     expressions = [c for c in question.conditions if c.term is not None]
     if any(_unclear(database, c) for c in expressions):

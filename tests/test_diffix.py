@@ -90,11 +90,11 @@ def test_flatten_off_changes_only_counts_of_rows() -> None:
 
 REFUSED = {
     "diffix-aggregate": [
-        "SELECT count(DISTINCT b) FROM t",
-        "SELECT count(*), count(DISTINCT a) FROM t WHERE a = 'x'",
-        "SELECT count(*) FROM t HAVING sum(DISTINCT b) > 1",
-        "SELECT a, count(*) FROM t GROUP BY a ORDER BY avg(DISTINCT b)",
-        "SELECT count(DISTINCT r) FROM t WHERE a = 'x' OR b = 1",
+        "SELECT median(DISTINCT b) FROM t",
+        "SELECT count(*), stddev(DISTINCT b) FROM t WHERE a = 'x'",
+        "SELECT count(*) FROM t HAVING stddev(DISTINCT b) > 1",
+        "SELECT a, count(*) FROM t GROUP BY a ORDER BY median(DISTINCT b)",
+        "SELECT stddev(DISTINCT b) FROM t WHERE a = 'x' OR b = 1",
     ],
     "diffix-or": [
         "SELECT count(*) FROM t WHERE a = 'x' OR b = 1",
@@ -185,7 +185,8 @@ def test_a_refusal_is_the_same_over_any_rows() -> None:
 
 def test_every_rule_is_tested() -> None:
     source = Path(restrictions.__file__).read_text()
-    assert set(re.findall(r'Refused\(\s*"([^"]+)"', source)) == set(REFUSED)
+    of_a_parameter = {"diffix-time"}  # see test_diffix_rows
+    assert set(re.findall(r'Refused\(\s*"([^"]+)"', source)) == set(REFUSED) | of_a_parameter
 
 
 def test_what_acts_on_the_answer_is_not_refused_and_sees_the_noisy_numbers() -> None:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from defenses.diffix import constants, diffix
-from defenses.diffix.aggregates import flattened, group_size
+from defenses.diffix.groups import flattened, group_size
 from harness.model import Schema, Table
 from harness.seeds import digest
 from tests.answers import answer, by_key

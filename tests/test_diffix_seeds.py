@@ -148,21 +148,22 @@ def test_idle_in_elements_do_not_change_the_static_layer() -> None:
     assert value(static, "b IN (1, 1000)") - 40 != pytest.approx(value(static, "b IN (1, 2)") - 80, abs=1e-9)
 
 
+def both(operator: str, column: Ref | None, *values: Any) -> set[Layer]:
+    return {Layer(dynamic, operator, column, values) for dynamic in (False, True)}
+
+
+def span(column: Ref) -> set[Layer]:
+    return {Layer(dynamic, EQUAL, column, None, "span") for dynamic in (False, True)}
+
+
 def test_layers_of_a_query() -> None:
     """Each rule of §6 once, written out."""
     a, b = Ref("a", Kind.TEXT), Ref("b", Kind.INTEGER)
     x, one, two = ("text", "x"), ("integer", 1), ("integer", 2)
-
-    def both(operator: str, column: Ref | None, *values: Any) -> set[Layer]:
-        return {Layer(dynamic, operator, column, values) for dynamic in (False, True)}
-
-    def span(column: Ref) -> set[Layer]:
-        return {Layer(dynamic, EQUAL, column, None, "span") for dynamic in (False, True)}
+    ten, twenty = ("integer", 10), ("integer", 20)
 
     def function(*components: Any) -> set[Layer]:
         return {Layer(True, "function", a, components)}
-
-    ten, twenty = ("integer", 10), ("integer", 20)
 
     expected: dict[str, set[Layer]] = {
         "": {Layer(True, NONE)},

@@ -14,6 +14,8 @@ from harness.sql import Buckets, Query
 from harness.sql.plan import HIGH, LOW, ROWS
 from harness.sql.query import NOISE
 
+SMALLEST = 1e-290  # deviations below have no tenth among the normal doubles
+
 
 def noisy_values(buckets: Buckets, noise: Noise, *, flatten: bool = True, rounded: bool = False) -> Floats:
     """The answers to a batch, float64 (N, A), NULL as NaN."""
@@ -116,8 +118,8 @@ def rounded_deviation(deviation: Floats) -> Floats:
     """The standard deviations rounded to multiples of 1, 2 or 5 times a power of ten, of the largest step that is at
     most a tenth of them: within 5 %, as §6.17 has it. Infinities are NaN."""
     found = np.full(deviation.shape, np.nan)
-    found[deviation == 0] = 0.0
-    known = np.isfinite(deviation) & (deviation > 0)
+    found[deviation < SMALLEST] = 0.0
+    known = np.isfinite(deviation) & (deviation >= SMALLEST)
     power = np.floor(np.log10(deviation[known])) - 1
     first = deviation[known] / 10.0 ** (power + 1)  # from 1 to 10
     step = np.where(first >= 5, 5.0, np.where(first >= 2, 2.0, 1.0))

@@ -30,10 +30,7 @@ from harness.sql.nodes import call as _call
 from harness.sql.nodes import named as _as
 from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import ROW_NUMBER, STORED, UID_HASH, Plan
-from harness.sql.query import (
-    Query,
-    Ref,
-)
+from harness.sql.query import Aggregate, Query, Ref
 
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
@@ -62,12 +59,12 @@ def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
 def _rows_of(plan: Plan, salt: bytes) -> Rows:
     """What selects from the plan's rows: from the table, or where contributions to a stddev are asked for, from its
     rows with the square of the distance from the bucket's average beside each, "#square0" for aggregate 0."""
-    squares = []
-    for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
-        if aggregate.function == "stddev":
-            keys = [term_tree(key) for key in plan.query.keys]
-            average = exp.Window(this=_call("avg", measured(aggregate)), partition_by=keys)
-            squares.append(_as(_squared(exp.Sub(this=double(measured(aggregate)), expression=average)), f"{SQUARE}{i}"))
+    keys = [term_tree(key) for key in plan.query.keys]
+    squares = [
+        _as(_call("pow", _distance(aggregate, keys), exp.Literal.number(2)), f"{SQUARE}{i}")
+        for i, aggregate in enumerate(plan.query.aggregates if plan.top else ())
+        if aggregate.function == "stddev"
+    ]
 
     def rows(columns: Sequence[exp.Expr]) -> exp.Select:
         if not squares:
@@ -79,8 +76,19 @@ def _rows_of(plan: Plan, salt: bytes) -> Rows:
     return rows
 
 
-def _squared(node: exp.Expr) -> exp.Expr:
-    return _call("pow", node, exp.Literal.number(2))
+def _distance(aggregate: Aggregate, keys: Sequence[exp.Expr]) -> exp.Expr:
+    """A row's value less the average of its bucket. Of whole numbers (n·x − sum)/n: beyond 2^53 doubles are too coarse
+    for the difference of two."""
+
+    def of_bucket(function: str) -> exp.Expr:
+        return exp.Window(this=_call(function, measured(aggregate)), partition_by=[key.copy() for key in keys])
+
+    if aggregate.on is None or aggregate.on.kind is not Kind.INTEGER:
+        return exp.Sub(this=double(measured(aggregate)), expression=of_bucket("avg"))
+    number = of_bucket("count")
+    times = exp.Mul(this=cast(measured(aggregate), exp.DType.INT128), expression=number)
+    exact = exp.Paren(this=exp.Sub(this=times, expression=of_bucket("sum")))
+    return exp.Div(this=double(exact), expression=number.copy())
 
 
 def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select:
