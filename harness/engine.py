@@ -144,6 +144,10 @@ class DuckEngine:
             columns: dict[str, Any] = self._connection.execute(sql).fetchnumpy()
         except duckdb.Error:
             raise EngineError("The database could not answer this query.") from None
+        except RuntimeError as error:
+            if "interrupted" in str(error):  # DuckDB's word for Ctrl-C
+                raise KeyboardInterrupt from None
+            raise
         result = Result(columns, len(next(iter(columns.values()))))
         merge_shared(columns)
         if not keep:

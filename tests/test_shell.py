@@ -7,8 +7,10 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from hypothesis import strategies as st
 from datasets.census import SCHEMA as CENSUS
 from harness.asking import Desk
 from harness.cli import main
-from harness.model import Answer, Column, Kind, Refused, Schema
+from harness.engine import DuckEngine
+from harness.model import Answer, Column, Kind, Refused, Schema, Table
 from harness.shell import COMMANDS, completions, ended
 from harness.sql import analyse, parse
 from harness.sql.functions import FUNCTIONS, Function
@@ -303,3 +306,16 @@ def test_a_history_that_cannot_be_written_is_said_and_nothing_else_fails(tmp_pat
     terminal.until("none>")
     terminal.type("quit\r")
     assert terminal.close() == 0
+
+
+def test_ctrl_c_stops_a_question(staff: Table):
+    """In the main thread, as at the prompt; DuckDB has an exception of its own for it."""
+    engine = DuckEngine(staff, b"\x01" * 32)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            engine._result("SELECT sum(length(md5(range::varchar))) AS s FROM range(100_000_000)")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert engine._result("SELECT 1 AS s").rows == 1
