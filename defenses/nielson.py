@@ -26,8 +26,8 @@ class nielson(Defense):
                       conditions and values, the same however often it is asked.
     first-gamma    1. Of every sum and average take the first ⌊γ⌋ records, in the order of the table, that have a value.
                    2. Draw afresh for each of them, and answer as if its value x were x ± x · U(β, α). Counts are exact;
-                      extremes, medians, deviations and DISTINCT of a perturbed column are refused: the noise of a record
-                      is not known there.
+                      extremes, medians, deviations and DISTINCT of a perturbed column are refused: the noise of a
+                      record is not known there.
 
     Source: Nielson's dissertation. Its text and the program of the search have the first γ records of a query drawn
     afresh (`first-gamma`); the program of the main experiment, and so its tables, switches between stored values and
