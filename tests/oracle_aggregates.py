@@ -284,7 +284,7 @@ def _rounded(factor: float, noisy: Number) -> Number | None:
         return None
     exact = Fraction(deviation)
     if exact == 0:
-        return Number(ZERO, ZERO)
+        return Number(ZERO, Fraction(factor) * noisy.scale)
     steps = [m * Fraction(10) ** k for k in range(-330, 310) for m in (1, 2, 5)]
     step = max(s for s in steps if s <= exact / 10 * (1 + Fraction(1, 10**12)))
     ratio = exact / step
