@@ -167,7 +167,7 @@ def test_pages_are_columns_with_nothing_cut_off_that_say_where_sources_disagree(
     from matplotlib.text import Text
 
     names = []
-    with drawing._style():
+    with drawing.style():
         for name, figure, _ in pages(points):
             names.append(name)
             figure.draw_without_rendering()
@@ -204,7 +204,7 @@ def test_the_verb_computes_once_and_gives_the_same_bytes(
 
 def test_the_page_of_all_ten_is_the_same_in_another_process(points: list[dict[str, Any]], tmp_path: Path):
     """Its places are rounded: the solver's last digits depend on where objects lie in memory."""
-    with drawing._style():
+    with drawing.style():
         *_, (name, figure, dpi) = pages(points)
         drawing._save(figure, tmp_path, name, dpi)
     assert len(figure.axes) == 13
