@@ -200,10 +200,15 @@ def test_what_is_broken_is_found(kind: str, text: str, check: str, monkeypatch: 
     "spec",
     [
         "k-threshold+output-perturbation",
-        "query-budget+laplace+rounding",
         "partitioning:by=[member],dummies=2+overlap-control:r=20",
-        "nielson:gamma=8+data-swapping+microaggregation",
-        "output-perturbation:kind=wrong-record,p=0.5+rounding:kind=random",
+        *(
+            pytest.param(spec, marks=pytest.mark.science)
+            for spec in (
+                "query-budget+laplace+rounding",
+                "nielson:gamma=8+data-swapping+microaggregation",
+                "output-perturbation:kind=wrong-record,p=0.5+rounding:kind=random",
+            )
+        ),
     ],
 )
 def test_a_hybrid_is_checked_as_one_defense(spec: str):
