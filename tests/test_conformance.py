@@ -47,7 +47,17 @@ def test_every_page_in_the_folder_is_in_the_dict(kind: str):
         assert bool(classes) == (module in named), f"{path} holds {classes}"
 
 
-@pytest.mark.parametrize(("kind", "name"), ALL)
+ROTATION = 3
+OFTEN = ("none", "diffix", "microaggregation")
+SHARE = [
+    pytest.param(kind, name, marks=())
+    if kind != "defenses" or name in OFTEN or number % ROTATION == 0
+    else pytest.param(kind, name, marks=pytest.mark.science)
+    for number, (kind, name) in enumerate(ALL)
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), SHARE)
 def test_every_built_in_page_keeps_its_contract(kind: KindName, name: str, tmp_path: Path):
     findings = examine(subject_of(spec_of(name, tmp_path), kind))
     assert len(findings) == len(CHECKS[kind])

@@ -89,6 +89,7 @@ def test_the_same_command_reads_the_store(results: str, capsys: pytest.CaptureFi
         main(["cost", *words, "--fresh"])
 
 
+@pytest.mark.science
 def test_what_takes_too_long_is_stopped_and_larger_tables_are_not_tried(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -109,6 +110,7 @@ def test_what_takes_too_long_is_stopped_and_larger_tables_are_not_tried(
     assert "Stopped at the limit of 5 s while protecting." in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.science
 def test_a_slow_answer_keeps_the_time_of_protecting(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
