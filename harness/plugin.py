@@ -17,7 +17,7 @@ import numpy as np
 from harness.errors import ParameterError, PluginError
 from harness.model import Answer, Claim, Delta, Refused, Schema, Table, Update
 from harness.sql.plan import Buckets, Plan
-from harness.sql.query import Query
+from harness.sql.query import Call, Query
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,6 +152,9 @@ class Defense(Plugin):
         """Data stage: the table that is published instead (use `table.with_frame`)."""
         return table
 
+    # Whether it answers aggregates of expressions. What cannot be computed is NULL, so an expression can choose rows
+    # that neither query set nor noise layers know of: sqrt(age - 50) has a value for few.
+    computes: ClassVar[bool] = False
     shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
@@ -197,6 +200,8 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
     if not defense.reports_noise and (asked := next((a for a in query.aggregates if a.is_noise), None)) is not None:
         return Refused("not-supported", f"{defense.label()} does not report noise; {asked.function} is not answered.")
+    if not _computes(defense) and any(isinstance(a.on, Call) for a in query.aggregates):
+        return Refused("expression", f"{defense.label()} answers aggregates of columns, not of expressions.")
     if query.rows and not defense.shows_rows:
         return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)
@@ -204,6 +209,12 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
         return said
     what = type(said).__name__
     raise PluginError(f"The defense {defense.label()} broke its contract: plan returned a {what}, not Plan or Refused.")
+
+
+def _computes(defense: Defense) -> bool:
+    """What only publishes another table has no part in what is computed from it."""
+    page = type(defense)
+    return defense.computes or (page.plan is Defense.plan and page.answer is Defense.answer)
 
 
 def refined(defense: Defense, buckets: Buckets, run: Callable[[Sequence[Plan]], Buckets]) -> Buckets:

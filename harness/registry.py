@@ -48,8 +48,9 @@ _KINDS: dict[type[Plugin], KindName] = {base: kind for kind, base in _BASES.item
 class Hybrid(Defense):
     """Several defenses in a row, each working on what the one before lets through."""
 
-    reports_noise = True  # if every part does
-    shows_rows = True  # where the parts do
+    computes = True  # these three where every part does
+    reports_noise = True
+    shows_rows = True
 
     parts: tuple[Defense, ...]
 

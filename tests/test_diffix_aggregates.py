@@ -218,3 +218,19 @@ def test_the_schema_of_these_tables_has_times() -> None:
     assert found.kinds == (Kind.DATETIME, Kind.DATETIME)
     assert SCHEMA.column("d").kind is Kind.DATE
     assert found.rows == [(pd.Timestamp("2020-01-03"), pd.Timestamp("2020-01-01 02:00"))]
+
+
+@pytest.mark.parametrize("function", ["sum", "avg", "stddev", "min", "max", "median", "sum_noise", "avg_noise"])
+def test_a_scaled_column_is_no_other_sample(function: str) -> None:
+    interface = session(table(240), diffix())
+    once, thrice, half = answer(
+        interface, f"SELECT {function}(c), {function}(c * 3), {function}(c / 2) FROM t WHERE a = 'x'"
+    ).rows[0]
+    near = {"rel": 0.1} if function.endswith("_noise") else {"rel": 1e-9}
+    assert (thrice, half) == (pytest.approx(3 * once, **near), pytest.approx(once / 2, **near))
+
+
+def test_counts_of_a_scaled_column_are_those_of_the_column() -> None:
+    asked = "SELECT count(c), count(3 * c), count(c::real), count(DISTINCT uid), count(DISTINCT uid * 2) FROM t"
+    c, scaled, cast, users, twice = answer(session(table(240), diffix()), asked).rows[0]
+    assert (scaled, cast, twice) == (c, c, users)

@@ -120,3 +120,17 @@ def test_without_a_defense_nearly_all_odd_statements_are_answered():
     assert by_text[f"{COUNT} WHERE s = 'e\u0301'"].value == sum(rows().frame.s == "e\u0301")
     positive = [int(n) for n in rows().frame.n.dropna() if n > 0]
     assert by_text["SELECT sum(n) FROM staff WHERE n > 0"].value == float(sum(positive))
+
+
+PUBLISHING = ["none", "data-perturbation", "data-swapping", "liew", "microaggregation", "rotation"]
+
+
+@pytest.mark.parametrize("defense", DEFENSES)
+def test_no_aggregate_of_an_expression_chooses_rows_behind_a_defense(defense: str):
+    """count(1 / (uid - 7)) leaves user 7 out without a condition. A published table has nothing to hide from it."""
+    choosing = ["count(1 / (uid - 7))", "count(sqrt(10 - n))", "sum(n * floor(1 / (1 + abs(uid - 7))))"]
+    sqls = [f"SELECT {x} FROM staff" for x in choosing] + [
+        "SELECT count(y) FROM (SELECT uid, 1 / n AS y FROM staff) AS s"
+    ]
+    for sql, found in zip(sqls, session(defense).query_many(sqls), strict=True):
+        assert isinstance(found, Answer if defense in PUBLISHING else Refused), (sql, found)

@@ -20,7 +20,7 @@ REFUSED = {
     "function-arguments": [
         *("round(r, i)", "round(r, 19)", "trunc(r, -19)", "bucket(r, j)", "bucket(r)", "ltrim(s, n)", "trim(s, n)"),
         *("date_trunc('week', d)", "date_trunc(s, d)", "extract(week FROM d)", "extract(epoch FROM m)", "substring(s)"),
-        *("div(i)", "weekday(d, d)"),
+        *("div(i)", "weekday(d, d)", "hex(hex(s))", "hex(left(concat(hex(s), s), 9))"),
     ],
     "cast": ["cast(m AS time)", "cast(s AS interval)", "cast(s AS blob)", "cast(s AS smallint)", "s::uuid"],
     "too-many-operators": ["+".join(["i"] * 66), "-".join(["i"] * 66), "i" + "::text::integer" * 33],

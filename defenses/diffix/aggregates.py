@@ -10,6 +10,7 @@ import numpy as np
 from defenses.diffix.extremes import EXTREMES
 from defenses.diffix.groups import Contribution, Floats, Groups, group_size
 from defenses.diffix.layers import Noise
+from defenses.diffix.terms import scaled
 from harness.sql import Buckets, Query
 from harness.sql.plan import HIGH, LOW, ROWS
 from harness.sql.query import NOISE
@@ -134,8 +135,9 @@ def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> tuple[str, st
     if slot >= len(query.aggregates):
         return "", ""
     aggregate = query.aggregates[slot]
-    of_uid = aggregate.on is not None and aggregate.on.name == query.uid
+    column = None if aggregate.on is None else scaled(aggregate.on)
+    of_uid = column is not None and column.name == query.uid
     all_ones = aggregate.distinct if of_uid else aggregate.on is None and one_row_per_user
     is_users = aggregate.of.function == "count" and (all_ones or (of_uid and one_row_per_user))
     name = "users" if is_users else aggregate.of.function
-    return name + (NOISE if aggregate.is_noise else ""), aggregate.on.name if aggregate.on else "*"
+    return name + (NOISE if aggregate.is_noise else ""), column.name if column else "*"

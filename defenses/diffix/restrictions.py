@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from defenses.diffix.conditions import Range, Stated, conditions_of
-from defenses.diffix.terms import jumps, piece, stands_for_ranges
+from defenses.diffix.terms import MOST_SCALE, jumps, piece, scaled, stands_for_ranges
 from harness.model import Kind, Refused
 from harness.sql.query import Aggregate, Between, Call, Compare, In, IsNull, Like, Not, Or, Query, Ref, walk
 
@@ -46,6 +46,12 @@ def _aggregate(aggregate: Aggregate) -> Refused | None:
     if aggregate.distinct and aggregate.of.function not in ("count", "sum", "avg"):
         asked = f"{aggregate.function}(DISTINCT {column})"
         return Refused("diffix-aggregate", f"Diffix answers count, sum and avg of DISTINCT values, not {asked}.")
+    if aggregate.on is not None and scaled(aggregate.on) is None:
+        return Refused(
+            "diffix-expression",
+            "Diffix answers aggregates of a column, or of a column times a positive constant (of at most "
+            f"{MOST_SCALE:,}), not of {column}, which could choose rows without a condition.",
+        )
     return None
 
 

@@ -21,6 +21,7 @@ from harness.sql.query import Call, Compare, Const, Operand, Query, Ref, Scalar,
 REMOVING = ("left", "right", "substring", "ltrim", "rtrim", "btrim")
 CASES = ("lower", "upper")
 _TRIMS = ("ltrim", "rtrim", "btrim")
+MOST_SCALE = 1_000
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,25 @@ def discontinuous(term: Operand | Scalar | None) -> int:
     return own + sum(discontinuous(arg) for arg in term.args)
 
 
+def scaled(term: Term) -> Ref | None:
+    """The column that the term is, maybe times a positive constant, or None. Such a term has a value wherever its
+    column has one. Shifts are none of these: sums of b, b + 1, b + 2 with one draw of noise tell the draw, and so exact
+    counts, and with a draw each they average out."""
+    match term:
+        case Ref():
+            return term
+        case Call("*", (inner, Const(int() | float() as by))) | Call("*", (Const(int() | float() as by), inner)):
+            return inner if isinstance(inner, Ref) and 1 / MOST_SCALE <= by <= MOST_SCALE else None
+        case Call("/", (Ref() as column, Const(int() | float() as by))):
+            return column if 1 / MOST_SCALE <= by <= MOST_SCALE else None
+        case Call("cast to real", (Ref(kind=Kind.INTEGER) as column,)):
+            return column
+    return None
+
+
 def jumps(query: Query) -> Iterator[int]:
-    """The discontinuous functions of each condition and each output."""
+    """The discontinuous functions of each condition and each key."""
     for condition in () if query.where is None else walk(query.where):
         value = condition.value if isinstance(condition, Compare) else None
         yield discontinuous(getattr(condition, "on", None)) + discontinuous(value)
     yield from (discontinuous(key) for key in query.keys)
-    yield from (discontinuous(aggregate.on) for aggregate in query.aggregates)

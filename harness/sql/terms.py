@@ -177,6 +177,8 @@ def _call(name: str, args: tuple[Term, ...]) -> Term:
             raise QueryRefused("type-mismatch", f"{name} takes {wanted} here, not {arg.kind}.")
         if position in function.constant and not isinstance(arg, Const):
             raise QueryRefused("function-arguments", f"{name} takes a plain constant as argument {position + 1}.")
+    if name == "hex" and any(_holds(arg, "hex") for arg in args):
+        raise QueryRefused("function-arguments", "hex is not taken of hex: each doubles the text.")
     if name in ("round", "trunc") and len(args) == 2 and abs(_places(args[1])) > MOST_PLACES:
         raise QueryRefused("function-arguments", f"{name} takes at most {MOST_PLACES} digits.")
     kind = function.gives or _common(name, args)
@@ -193,6 +195,10 @@ def _call(name: str, args: tuple[Term, ...]) -> Term:
 
 def _places(digits: Term) -> int:
     return digits.value if isinstance(digits, Const) and isinstance(digits.value, int) else 0
+
+
+def _holds(found: Term, function: str) -> bool:
+    return isinstance(found, Call) and (found.function == function or any(_holds(arg, function) for arg in found.args))
 
 
 def _common(name: str, args: tuple[Term, ...]) -> Kind:
