@@ -60,7 +60,7 @@ def _condition(condition: Stated) -> Refused | None:
         if condition.column.kind in (Kind.TEXT, Kind.BOOLEAN):
             kind = condition.column.kind
             return Refused("diffix-range", f"Diffix answers ranges of numbers, dates and times, not of {kind}.")
-        return None
+        return None if piece(condition.column) is not None else _must_be_clear("a range")
     if any(isinstance(part, Or) for part in walk(condition)):
         return Refused("diffix-or", "Diffix does not answer OR; IN (…) lists alternatives of one column.")
     match condition:
