@@ -156,6 +156,7 @@ class Defense(Plugin):
     # expression can choose rows that neither query set nor noise layers know of: sqrt(age - 50) has a value for few.
     computes: ClassVar[bool] = False
     shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
+    joins: ClassVar[bool] = False  # whether it answers queries of other tables than the main one, `Query.joins`
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         """Query stage: the query as it is, rewritten, with extras per bucket, or refused. Sees no rows."""
@@ -196,6 +197,9 @@ class Defense(Plugin):
         return None
 
 
+_STAGES = ("protect", "plan", "refine", "answer")
+
+
 def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
     if not defense.reports_noise and (asked := next((a for a in query.aggregates if a.is_noise), None)) is not None:
@@ -204,6 +208,8 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
         return Refused("expression", f"{defense.label()} answers aggregates of columns, not of expressions.")
     if not _computes(defense) and query.per_user:
         return Refused("sub-query", f"{defense.label()} answers no query inside another one that groups by user.")
+    if query.joins is not None and not _joins(defense):
+        return Refused("join", f"{defense.label()} answers queries of the table {query.table} alone.")
     if query.rows and not defense.shows_rows:
         return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)
@@ -217,6 +223,12 @@ def _computes(defense: Defense) -> bool:
     """What only publishes another table has no part in what is computed from it."""
     page = type(defense)
     return defense.computes or (page.plan is Defense.plan and page.answer is Defense.answer)
+
+
+def _joins(defense: Defense) -> bool:
+    """What publishes another table has none of those beside it."""
+    page = type(defense)
+    return defense.joins or all(getattr(page, stage) is getattr(Defense, stage) for stage in _STAGES)
 
 
 def refined(defense: Defense, buckets: Buckets, run: Callable[[Sequence[Plan]], Buckets]) -> Buckets:

@@ -15,7 +15,7 @@ from harness.errors import QueryRefused
 from harness.model import Kind, Schema
 from harness.sql.conditions import condition
 from harness.sql.parse import only
-from harness.sql.query import Aggregate, And, Call, Operand, Order, Output, Query, Ref, Slot
+from harness.sql.query import Aggregate, And, Call, Operand, Order, Output, Query, Ref, Slot, shown_name
 from harness.sql.select import CLAUSES, Item, Select, checked, noise_function
 
 MAX_OUTPUTS = 64
@@ -54,6 +54,7 @@ class _Analysis(Select):
             offset=self.read_whole("offset") or 0,
             rows=rows,
             per_user=self.per_user,
+            joins=self.joins,
         )
         if rows:
             if self.aggregates or having:
@@ -81,8 +82,8 @@ class _Analysis(Select):
         if len(self.tree.expressions) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
         for node in self.tree.expressions:
-            if self.is_star(node):
-                self.outputs += self.columns.items()
+            if (every := self.star(node)) is not None:
+                self.outputs += every
                 continue
             name, inner = "", node
             if isinstance(node, exp.Alias):
@@ -90,7 +91,7 @@ class _Analysis(Select):
                 name, inner = node.alias, node.this
                 self.aliases.add(name.lower())
             item = self.item(inner)
-            self.outputs.append((name or (item.function if isinstance(item, Aggregate) else item.name), item))
+            self.outputs.append((name or (item.function if isinstance(item, Aggregate) else shown_name(item)), item))
         if len(self.outputs) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
 
