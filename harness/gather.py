@@ -183,7 +183,12 @@ class Batch:
         dtype = np.float64 if ref.kind is Kind.REAL else np.int64
         low, high = (self._lists(own, dtype) for own in names[:2])
         many = any(name in part.columns for name, part in zip(names[2], self.parts, strict=True))
-        users = [self._lists(own, np.uint64)[0] for own in names[2:]] if many else [None, None]
+        if not many:
+            return Edges(low[0], high[0], low[1])
+        users = [self._lists(own, np.uint64)[0] for own in names[2:]]
+        one_row = ~np.repeat([name in part.columns for name, part in zip(names[2], self.parts, strict=True)], self.sizes)
+        for end, own in enumerate(users):  # of several tables, one can have a row a user and another have more
+            own[one_row] = np.arange(end * EDGES, (end + 1) * EDGES, dtype=np.uint64)
         return Edges(low[0], high[0], low[1], *users)
 
     def _lists(self, names: list[str], dtype: Any) -> tuple[Array, NDArray[np.int64]]:

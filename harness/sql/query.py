@@ -55,16 +55,16 @@ class Ref:
 
 @dataclass(frozen=True)
 class TableRef(Ref):
-    """A column of a joined table: any but the columns of the main table, where that stands in the query once. The name
-    is the table's, its number where it stands there several times, and the column's."""
+    """A column of a joined table: any but those of the main table where it stands in the query first. The name is the
+    table's, its number where it stands there several times, and the column's. `table` is "" for the main one."""
 
     table: str
     column: str
 
     @property
     def path(self) -> str:
-        """Table and column, whichever of the table's several places it is in."""
-        return f"{self.table}.{self.column}"
+        """Table and column, whichever of the table's several places it is in; of the main table the column alone."""
+        return f"{self.table}.{self.column}" if self.table else self.column
 
 
 @dataclass(frozen=True)
@@ -261,11 +261,6 @@ class Joins:
 
     inner: tuple[Place, ...]
     outer: tuple[Outer, ...] = ()
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The names of the tables, as often as they stand there, sorted."""
-        return tuple(sorted(place.table for place in (*self.inner, *(outer.place for outer in self.outer))))
 
 
 @dataclass(frozen=True)

@@ -79,8 +79,9 @@ class Tables:
             schema = source.schema
             times[schema.table] += 1
             source.place = Place(schema.table, times[schema.table], schema.uid)
+            table = "" if schema is self.main else schema.table
             for column in schema.columns:
-                ref: Ref = TableRef(f"{source.place.name}.{column.name}", column.kind, schema.table, column.name)
+                ref: Ref = TableRef(f"{source.place.name}.{column.name}", column.kind, table, column.name)
                 of_user = column.name == schema.uid
                 if of_user and not source.outer:
                     ref = Ref(self.main.uid, column.kind)
