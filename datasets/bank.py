@@ -26,7 +26,7 @@ class bank(Dataset):
        person who is the only one of an age. Income is lognormal; the rating is a fifth of all incomes.
     2. `transactions`: several rows a user, about eight, for some none; one user in five hundred makes fifty times as
        many. Amounts are lognormal, and one in a thousand is a thousand times as large.
-    3. `branches`: no rows of users. Both others join it by `branch`.
+    3. `branches`: its rows are not of users; customers name theirs.
     4. Everything is drawn anew in every trial.
 
     Source: made up here, for queries that join (Diffix-Birch, Appendix A).
@@ -51,7 +51,6 @@ def _branches(rng: np.random.Generator, n: int) -> pd.DataFrame:
             "branch": np.array([f"B{i:04d}" for i in range(1, n + 1)], dtype=object),
             "region": np.array(REGIONS, dtype=object)[rng.integers(len(REGIONS), size=n)],
             "staff": rng.integers(2, 40, size=n),
-            "opened": FIRST_DAY - rng.integers(30_000, size=n).astype("timedelta64[D]"),
         }
     )
 
@@ -104,13 +103,8 @@ TRANSACTIONS = Schema(
     uid="uid",
 )
 BRANCHES = Schema(
-    table="branches",
-    columns=(
-        Column("branch", Kind.TEXT),
-        Column("region", Kind.TEXT),
-        Column("staff", Kind.INTEGER, "persons"),
-        Column("opened", Kind.DATE),
-    ),
+    "branches",
+    (Column("branch", Kind.TEXT), Column("region", Kind.TEXT), Column("staff", Kind.INTEGER, "persons")),
     uid="",
 )
 

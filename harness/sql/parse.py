@@ -41,6 +41,7 @@ _SUB_QUERY = (TokenType.FROM, TokenType.L_PAREN, TokenType.SELECT)
 _KEYWORD_FUNCTIONS = _types("LEFT RIGHT DIV")
 _BEFORE_JOIN = _types("INNER CROSS LEFT RIGHT OUTER")
 _SIDES = _types("LEFT RIGHT")
+_JOINING = _types("JOIN ON USING") | _BEFORE_JOIN
 _OTHER_JOINS = {"NATURAL", "FULL", "SEMI", "ANTI", "ASOF", "POSITIONAL", "LATERAL"}  # elsewhere some of them are names
 _BEFORE_NOT = _types("WHERE HAVING ON AND OR NOT L_PAREN IS")
 _OPERANDS = _types("VAR IDENTIFIER STRING NUMBER R_PAREN TRUE FALSE NULL")
@@ -99,7 +100,7 @@ def statements(text: str) -> list[str]:
 def keywords() -> list[str]:
     """The keywords that can stand in a query, in capitals and sorted."""
     known = _dialect.tokenizer_class.KEYWORDS.items()
-    return sorted(word for word, kind in known if kind in _GRAMMAR and word.replace(" ", "").isalpha())
+    return sorted(word for word, kind in known if kind in _GRAMMAR | _JOINING and word.replace(" ", "").isalpha())
 
 
 def only(node: exp.Expr, *allowed: str) -> None:
