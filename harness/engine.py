@@ -1,4 +1,5 @@
-"""DuckDB under lock: one protected table in memory, with those beside it, no files, no settings, and exact results as Buckets."""
+"""DuckDB under lock: one protected table in memory, with those beside it, no files, no settings, and exact results as
+Buckets."""
 
 from __future__ import annotations
 
@@ -44,8 +45,9 @@ _idle: defaultdict[tuple[int, int, str], list[duckdb.DuckDBPyConnection]] = defa
 class DuckEngine:
     """The engine of one trial.
 
-    The table, and each beside it, is loaded with two hidden columns: a row number and a keyed hash of the uid, both under names that no
-    analyst can reach. Equal SQL is executed once, as long as the rows do not change.
+    The table, and each beside it, is loaded with two hidden columns: a row number and, where rows have users, a keyed
+    hash of the uid, both under names that no analyst can reach. Equal SQL is executed once, as long as the rows do not
+    change.
     """
 
     def __init__(self, table: Table, salt: bytes, threads: int = 1, memory: str = "4GB") -> None:

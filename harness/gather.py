@@ -186,7 +186,8 @@ class Batch:
         if not many:
             return Edges(low[0], high[0], low[1])
         users = [self._lists(own, np.uint64)[0] for own in names[2:]]
-        one_row = ~np.repeat([name in part.columns for name, part in zip(names[2], self.parts, strict=True)], self.sizes)
+        known = [name in part.columns for name, part in zip(names[2], self.parts, strict=True)]
+        one_row = ~np.repeat(known, self.sizes)
         for end, own in enumerate(users):  # of several tables, one can have a row a user and another have more
             own[one_row] = np.arange(end * EDGES, (end + 1) * EDGES, dtype=np.uint64)
         return Edges(low[0], high[0], low[1], *users)

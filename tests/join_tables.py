@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (rows of tables)
 """A user base of three tables and one without users: for the tests of joins."""
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ PAYMENTS = Schema(
     "client",
 )
 VISITS = Schema("visits", (Column("uid", Kind.INTEGER), Column("town", Kind.TEXT), Column("day", Kind.DATE)), "uid")
-TOWNS = Schema(
-    "towns", (Column("town", Kind.TEXT), Column("size", Kind.INTEGER), Column("coast", Kind.BOOLEAN)), ""
-)
+TOWNS = Schema("towns", (Column("town", Kind.TEXT), Column("size", Kind.INTEGER), Column("coast", Kind.BOOLEAN)), "")
 PEOPLE = Schema(
     "people",
     (

@@ -3,10 +3,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from harness import registry
+from harness.engine import DuckEngine
+from harness.model import Refused
+from harness.session import LocalSession
+from harness.trial import engines
 from tests.join_tables import FEW, NONE, SCHEMAS, Rows, tables
-from tests.sql_reference import assert_same, exact, plain, session_of
+from tests.sql_reference import SALT, assert_same, exact, plain, session_of
+from tests.test_sql_hostile import DEFENSES
 
 SHAPES = [
     "people JOIN payments ON people.uid = payments.client",
@@ -84,3 +91,47 @@ def test_the_answer_is_that_of_plain_duckdb(rows: Rows) -> None:
     session = session_of(tables(rows))
     for sql in [*(selected.format(shape) for shape in SHAPES for selected in SELECTED), *ANSWERED]:
         assert_same(session.query(sql), exact(connection, sql), " ORDER BY " in sql, sql)
+
+
+JOINING = ("none", "diffix", "diffix:low_count=false")
+
+
+@pytest.mark.parametrize(
+    "defense", [*DEFENSES, "none+none", "none+diffix", "none+k-threshold", "microaggregation+diffix"]
+)
+def test_who_does_not_know_of_other_tables_refuses_to_join(defense: str) -> None:
+    """A data stage changes the main table alone, a query stage knows whose rows these are."""
+    built, _ = registry.defense(defense)
+    base = tables(FEW)
+    engine, _ = engines(base, built, 1, 0)
+    session = LocalSession(base.schema, engine, built, np.random.default_rng(0))
+    joins = set(defense.split("+")) <= set(JOINING)
+    for sql in (
+        "SELECT count(*) FROM people JOIN payments ON uid = client",
+        "SELECT count(*) FROM payments",
+        "SELECT count(*) FROM people a JOIN people b ON a.uid = b.uid",
+        "SELECT count(*) FROM (SELECT p.uid FROM people p CROSS JOIN towns) AS x",
+        "SELECT count(*) FROM (SELECT client, max(amount) AS m FROM payments GROUP BY client) AS x",
+    ):
+        found = session.query(sql)
+        assert isinstance(found, Refused) is not joins, sql
+        assert joins or found.rule in ("join", "sub-query")  # type: ignore[union-attr]
+
+
+def test_a_table_beside_has_the_hash_of_the_same_users() -> None:
+    engine = DuckEngine(tables(FEW), SALT)
+    users = 'SELECT {}, any_value("#uid_hash") FROM {} GROUP BY 1'
+    known = dict(engine._connection.execute(users.format("uid", "people")).fetchall())
+    for uid, name in (("client", "payments"), ("uid", "visits")):
+        found = dict(engine._connection.execute(users.format(uid, name)).fetchall())
+        assert found == {user: known[user] for user in found}
+        assert found
+
+
+def test_joined_rows_are_not_one_a_user_although_the_table_s_are() -> None:
+    session = session_of(tables(FEW))
+    sqls = [
+        "SELECT count(*), count(DISTINCT uid) FROM people",
+        "SELECT count(*), count(DISTINCT uid) FROM people, towns",
+    ]
+    assert [found.rows for found in session.query_many(sqls)] == [[(5, 5)], [(25, 5)]]  # type: ignore[union-attr]

@@ -21,7 +21,8 @@ def refusal(
             return refused
     if query.joins is not None and not all(_links(condition) for added in query.joins.outer for condition in added.on):
         return Refused(
-            "diffix-join", "Diffix answers LEFT and RIGHT JOIN on columns that are equal; put other conditions in WHERE."
+            "diffix-join",
+            "Diffix answers LEFT and RIGHT JOIN on columns that are equal; put other conditions in WHERE.",
         )
     conditions = conditions_of(query)
     values = sum(len(condition.values) if isinstance(condition, In) else 1 for condition in conditions)

@@ -9,9 +9,9 @@ Literals hold Python values of the column's kind: `age = '20'`, `20 = age` and `
 A query of one row a user has `per_user` set. Its columns are the uid and `PerUser` aggregates; conditions on these
 are on what the users' rows together give, and stand beside those on the rows in one `where`.
 
-A query over several tables has `joins`. An analyst's aliases and the order of the tables are not in it: the uid of every
-table that is joined by it is `Ref(uid)`, the columns of the main table are those of a query without a join, the columns
-of others are named by table and column (`TableRef`).
+A query over several tables has `joins`. An analyst's aliases and the order of the tables are not in it: the uid of
+every table that is joined by it is `Ref(uid)`, the columns of the main table are those of a query without a join, the
+columns of others are named by table and column (`TableRef`).
 
 HAVING, ORDER BY, LIMIT and OFFSET refer to slots of the answer (keys first, then aggregates), because they act on
 what the defense lets out and never on the rows.

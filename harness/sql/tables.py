@@ -237,11 +237,15 @@ def _check(join: exp.Join, at: int) -> None:
     if type(join) is not exp.Join:
         raise QueryRefused("not-supported", "FROM lists tables.")
     only(join, "this", "side", "kind", "on", "using")
-    if join.side not in ("", "LEFT", "RIGHT") or join.kind not in ("", "INNER", "OUTER", "CROSS"):
+    side, kind, using = (join.args.get(name) for name in ("side", "kind", "using"))
+    if side not in (None, "LEFT", "RIGHT") or kind not in (None, "INNER", "OUTER", "CROSS"):
         raise QueryRefused("join", "Tables are joined by [INNER] JOIN, LEFT JOIN, RIGHT JOIN and CROSS JOIN.")
-    conditions = [name for name in ("on", "using") if join.args.get(name)]
-    if (join.side or join.kind == "INNER") and len(conditions) != 1 or join.kind == "CROSS" and (conditions or join.side):
+    conditions = sum(bool(join.args.get(name)) for name in ("on", "using"))
+    needed = 1 if side or kind == "INNER" else 0
+    if not needed <= conditions <= (kind != "CROSS") or (kind == "CROSS" and side):
         raise QueryRefused("join", "JOIN has an ON or a USING, CROSS JOIN has none.")
+    if using and not (isinstance(using, list) and all(type(node) is exp.Identifier for node in using)):
+        raise QueryRefused("join", "USING takes the uid column of tables with users; join others with ON.")
     if join.side == "RIGHT" and at:
         raise QueryRefused("join", "RIGHT JOIN stands behind the first table only; write LEFT JOIN.")
 
