@@ -10,7 +10,7 @@ import pandas as pd
 from harness.model import Column, Derived, Kind, Schema, Table
 from harness.plugin import Dataset, param
 
-CUSTOMERS_PER_BRANCH = 60
+CUSTOMERS_PER_BRANCH = 200
 JOBS = ("clerk", "teacher", "nurse", "driver", "engineer", "farmer", "student", "retired", "lawyer", "none")
 RATINGS = ("E", "D", "C", "B", "A")
 REGIONS = ("north", "east", "south", "west")
@@ -22,7 +22,7 @@ FIRST_DAY, DAYS = np.datetime64("2023-01-01", "us"), 365
 class bank(Dataset):
     """A made-up bank: customers, what they pay and receive, and the branches that they belong to.
 
-    1. `customers`, the table of the secrets: one row a user, about 60 to a branch, so that most branches have some
+    1. `customers`, the table of the secrets: one row a user, about 200 to a branch, so that most branches have some
        person who is the only one of an age. Income is lognormal; the rating is a fifth of all incomes.
     2. `transactions`: several rows a user, about eight, for some none; one user in five hundred makes fifty times as
        many. Amounts are lognormal, and one in a thousand is a thousand times as large.
@@ -32,7 +32,7 @@ class bank(Dataset):
     Source: made up here, for queries that join (Diffix-Birch, Appendix A).
     """
 
-    size: int = param(3_000, "number of customers", unit="rows", low=20, high=5_000_000)
+    size: int = param(4_000, "number of customers", unit="rows", low=20, high=5_000_000)
 
     licence = "MIT (generated here)"
     source = "generated, for queries that join tables"

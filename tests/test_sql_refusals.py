@@ -181,7 +181,7 @@ def test_as_many_joins_as_there_can_be_neither_crash_nor_hang():
         f"SELECT count(*) FROM staff {first}{second}{third}{piece * number}"
         for first, second, third in product(joins, repeat=3)
         for piece in pieces
-        for number in (1, 31, 300)
+        for number in (31, 300)
     ]
     assert slowest(texts) < 3
     assert refusal(f"SELECT count(*) FROM staff {'JOIN staff USING (uid) ' * 4}").rule == "join"
