@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from harness.model import Column, Kind, Schema, Table
@@ -61,4 +62,6 @@ NONE: Rows = {schema.table: [] for schema in SCHEMAS}
 def tables(rows: Rows) -> Table:
     """The main table with the others beside it."""
     main, *others = (table(schema, rows[schema.table]) for schema in SCHEMAS)
-    return Table(main.schema, main.frame, others=tuple(others))
+    payments, visits, towns = others
+    visits = replace(visits, frame=visits.frame.assign(day=visits.frame.day.astype("datetime64[us]")))
+    return Table(main.schema, main.frame, others=(payments, visits, towns))
