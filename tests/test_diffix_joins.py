@@ -216,6 +216,19 @@ def test_a_batch_of_tables_with_one_row_and_more_a_user_is_answered_like_its_que
     assert [found.rows for found in together if isinstance(found, Answer)] == [answer.rows for answer in alone]  # type: ignore[union-attr]
 
 
+def test_the_ends_of_a_column_are_those_of_different_users_where_each_has_one_row() -> None:
+    """Beside a join in one batch, too: else users outside a range count as one."""
+    texts = ("SELECT count(*) FROM people WHERE uid BETWEEN 0 AND 100", f"{JOINED} WHERE uid BETWEEN 0 AND 100")
+    plans = [diffix().plan(analyse(parse(text), PEOPLE), History(PEOPLE)) for text in texts]
+    edges = DuckEngine(tables(rows()), SALT).run([plan for plan in plans if isinstance(plan, Plan)]).edges["uid"]
+    assert edges.low_users is not None
+    assert edges.high_users is not None
+    assert edges.known.tolist() == [16, 16]
+    assert edges.low[0].tolist() == list(range(16))
+    for low, high in zip(edges.low_users, edges.high_users, strict=True):
+        assert len({*low.tolist(), *high.tolist()}) == 32
+
+
 def test_noise_has_the_deviation_of_its_layers() -> None:
     """Two conditions have four layers: the noise of distinct users is N(0, 4) over salts."""
     sql = "SELECT count(DISTINCT uid) FROM people p JOIN payments ON uid = client AND shop = 'a' WHERE p.age <> 22"
