@@ -113,7 +113,8 @@ class Dataset(Plugin):
 
     @abstractmethod
     def load(self, rng: np.random.Generator) -> Table:
-        """The table. Its uid column has no NULL; columns of equal kind in schema and frame."""
+        """The table, with those that can be joined to it in `others`. Its uid column has no NULL; columns of equal
+        kind in schema and frame."""
 
     def files(self) -> tuple[str, ...]:
         """The paths of the files that the rows come from (their content is part of a trial's identity)."""
