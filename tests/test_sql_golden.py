@@ -139,6 +139,13 @@ def test_columns_are_named_as_the_analyst_names_them():
     assert answer.kinds == (Kind.TEXT, Kind.INTEGER, Kind.REAL, Kind.INTEGER, Kind.REAL)
 
 
+def test_columns_of_an_inner_query_are_named_as_it_names_them():
+    sql = "SELECT Years, n, x.who FROM (SELECT uid AS who, max(age) AS years, count(*) AS N FROM staff GROUP BY uid) AS x"
+    with asked(SCHEMA, ROWS) as session:
+        assert session.query(f"{sql} GROUP BY 1, 2, 3").columns == ("years", "N", "who")
+        assert session.query("SELECT a FROM (SELECT uid, age AS a FROM staff) AS x GROUP BY a").columns == ("a",)
+
+
 @pytest.mark.parametrize("rows", [[], ROWS], ids=["empty table", "rows"])
 def test_no_rows_give_one_row_without_groups_and_none_with(rows: list):
     queries = [

@@ -50,7 +50,7 @@ def _aggregate(aggregate: Aggregate) -> Refused | None:
         return Refused(
             "diffix-expression",
             "Diffix answers aggregates of a column, or of a column times a positive constant (of at most "
-            f"{MOST_SCALE:,}), not of {column}, which could choose rows without a condition.",
+            f"{MOST_SCALE:,}), not of {column}.",
         )
     return None
 
