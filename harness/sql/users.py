@@ -124,6 +124,8 @@ def _value(ref: PerUser) -> exp.Expr:
     if ref.aggregate.on is not None and ref.aggregate.on.kind.is_time and ref.aggregate.function != "count":
         tree = call(ref.aggregate.function, term_tree(ref.aggregate.on))
         return cast(tree, exp.DType.DATE if ref.kind is Kind.DATE else exp.DType.TIMESTAMP)
+    if ref.kind is Kind.INTEGER and ref.aggregate.function != "sum":
+        return tree
     if ref.kind is Kind.INTEGER:
         return exp.TryCast(this=tree, to=exp.DataType(this=exp.DType.BIGINT, nested=False))
     return exp.Case(ifs=[exp.If(this=finite(tree), true=tree.copy())])
