@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +20,14 @@ from numpy.typing import NDArray
 Field = None | bool | int | float | str | bytes | tuple["Field", ...]
 Words = NDArray[np.uint64]
 
+_LENGTH = struct.Struct(">Q")
 _SIPHASH_START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 
 
 def encode(field: Field) -> bytes:
     """One field as type tag, length, payload. Raises TypeError for other types."""
+    if (short := _SHORT.get(type(field))) is not None:
+        return short(field)
     match field:
         case None:
             tag, payload = b"n", b""
@@ -40,12 +45,23 @@ def encode(field: Field) -> bytes:
             tag, payload = b"t", b"".join(encode(part) for part in field)
         case _:
             raise TypeError(f"a seed field cannot be a {type(field).__name__}")
-    return tag + struct.pack(">Q", len(payload)) + payload
+    return _tagged(tag, payload)
+
+
+def _tagged(tag: bytes, payload: bytes) -> bytes:
+    return tag + _LENGTH.pack(len(payload)) + payload
+
+
+_SHORT: dict[type, Callable[[Any], bytes]] = {  # most fields of the keys of an answer, of which there can be 10⁵
+    str: lambda text: _tagged(b"s", text.encode("utf-8", "surrogatepass")),
+    int: lambda number: _tagged(b"i", b"%d" % number),
+    tuple: lambda parts: _tagged(b"t", b"".join(map(encode, parts))),
+}
 
 
 def digest(*fields: Field, key: bytes = b"", size: int = 32) -> bytes:
     """BLAKE2b over the fields, `size` bytes; `key` (at most 64 bytes) makes it a keyed digest."""
-    return hashlib.blake2b(b"".join(encode(f) for f in fields), key=key, digest_size=size).digest()
+    return hashlib.blake2b(b"".join(map(encode, fields)), key=key, digest_size=size).digest()
 
 
 def seed64(*fields: Field, key: bytes = b"") -> int:

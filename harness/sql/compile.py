@@ -23,7 +23,7 @@ from sqlglot import exp
 from harness.model import Kind
 from harness.sql import edges
 from harness.sql.aggregates import SQUARE, aggregate_tree, count, double, known, measured, merged, of_user, over, sides
-from harness.sql.apart import Rows, is_apart, joined, positions, same_keys, with_apart
+from harness.sql.apart import Rows, counts_users, is_apart, joined, positions, same_keys, with_apart
 from harness.sql.astray import picked, source, strayed
 from harness.sql.expressions import cast, condition_tree, term_tree
 from harness.sql.nodes import call as _call
@@ -95,7 +95,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select
     query, users = plan.query, exp.column(uid, quoted=True)
     columns = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [
-        _as(aggregate_tree(a), f"a{i}")
+        _as(count() if unique_uid and counts_users(a, uid) else aggregate_tree(a), f"a{i}")
         for i, a in enumerate(query.aggregates)
         if not (plan.top and is_apart(a, uid, unique_uid))
     ]
@@ -205,7 +205,7 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
     inner = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    inner += [_as(exp.column(uid, quoted=True), "u"), _as(_call("any_value", _quoted(UID_HASH)), "h")]
+    inner += [_as(_quoted(UID_HASH), "h")]  # no two users have the same
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
         part, rows = _quoted(f"c{i}"), _quoted(f"n{i}")
@@ -223,7 +223,7 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
             outer.append(_as(over(_xor("h", distinct=False), has_value), f"x{i}"))
     outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
-    outer += edges.of_users(len(plan.edges), "h")
+    outer += edges.of_users(len(plan.edges))
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         listed = _call("flatten", _call("list", _quoted(f"f{i}")))

@@ -1,7 +1,7 @@
 """The SQL of `plan.Edges` and of `plan.Within`.
 
 one row a user    min(x, 16) AS el0, max(x, 16) AS eh0
-many rows a user  per user min(x) AS lo0, max(x) AS hi0; of these min(lo0, 16) AS el0, min_by(h, lo0, 16) AS ul0, …
+many rows a user  per user min(x) AS lo0, max(x) AS hi0; of these min(lo0, 16) AS el0, max(hi0, 16) AS eh0
 within            JOIN (VALUES (…), …) AS "#part"(…) ON k IS NOT DISTINCT FROM "#part k0" AND x >= "#part a0" AND …
 """
 
@@ -42,15 +42,9 @@ def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
     ]
 
 
-def of_users(number: int, user_hash: str) -> list[exp.Expr]:
-    """Per bucket from what `of_user` gave, the users' hashes besides."""
-    found = []
-    for i in range(number):
-        low, high = quoted(f"lo{i}"), quoted(f"hi{i}")
-        found += _ends(i, low, high)
-        for function, value, name in (("min_by", low, "ul"), ("max_by", high, "uh")):
-            found.append(named(call(function, quoted(user_hash), value.copy(), _number(EDGES)), f"{name}{i}"))
-    return found
+def of_users(number: int) -> list[exp.Expr]:
+    """Per bucket from what `of_user` gave."""
+    return [node for i in range(number) for node in _ends(i, quoted(f"lo{i}"), quoted(f"hi{i}"))]
 
 
 def _ends(i: int, low: exp.Expr, high: exp.Expr) -> list[exp.Expr]:
