@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,8 +25,12 @@ _SIPHASH_START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x
 
 def encode(field: Field) -> bytes:
     """One field as type tag, length, payload. Raises TypeError for other types."""
-    if (short := _SHORT.get(type(field))) is not None:
-        return short(field)
+    if type(field) is str:  # most fields of the keys of an answer, of which there can be 10⁵, are one of these three
+        return _text(field)
+    if type(field) is int:
+        return _tagged(b"i", b"%d" % field)
+    if type(field) is tuple:
+        return _tagged(b"t", b"".join(map(encode, field)))
     match field:
         case None:
             tag, payload = b"n", b""
@@ -52,11 +55,9 @@ def _tagged(tag: bytes, payload: bytes) -> bytes:
     return tag + _LENGTH.pack(len(payload)) + payload
 
 
-_SHORT: dict[type, Callable[[Any], bytes]] = {  # most fields of the keys of an answer, of which there can be 10⁵
-    str: lambda text: _tagged(b"s", text.encode("utf-8", "surrogatepass")),
-    int: lambda number: _tagged(b"i", b"%d" % number),
-    tuple: lambda parts: _tagged(b"t", b"".join(map(encode, parts))),
-}
+@lru_cache(maxsize=10_000)
+def _text(text: str) -> bytes:
+    return _tagged(b"s", text.encode("utf-8", "surrogatepass"))
 
 
 def digest(*fields: Field, key: bytes = b"", size: int = 32) -> bytes:
