@@ -1,7 +1,7 @@
 """The SQL of `plan.Edges` and of `plan.Within`.
 
 one row a user    min(x, 16) AS el0, max(x, 16) AS eh0
-many rows a user  per user min(x) AS lo0, max(x) AS hi0; of these min(lo0, 16) AS el0, min_by(h, lo0, 16) AS ul0, …
+many rows a user  per user min(x) AS lo0, max(x) AS hi0; of these min(lo0, 16) AS el0, max(hi0, 16) AS eh0
 within            JOIN (VALUES (…), …) AS "#part"(…) ON k IS NOT DISTINCT FROM "#part k0" AND x >= "#part a0" AND …
 """
 
@@ -28,8 +28,8 @@ TYPES = {
 }
 
 
-def of_rows(columns: Sequence[tuple[exp.Expr, exp.Expr]]) -> list[exp.Expr]:
-    """Per bucket, where every user has one row of the table: his smallest value of each column is his largest."""
+def of_bucket(columns: Sequence[tuple[exp.Expr, exp.Expr]]) -> list[exp.Expr]:
+    """Per bucket, from the smallest and the largest value of each column that a user has."""
     return [node for i, (low, high) in enumerate(columns) for node in _ends(i, low, high)]
 
 
@@ -45,16 +45,6 @@ def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
 def of_user_columns(i: int) -> tuple[exp.Expr, exp.Expr]:
     """What `of_user` gave of the i-th column."""
     return quoted(f"lo{i}"), quoted(f"hi{i}")
-
-
-def of_users(columns: Sequence[tuple[exp.Expr, exp.Expr]], user_hash: str) -> list[exp.Expr]:
-    """Per bucket from a user's smallest and largest value of each column, the users' hashes besides."""
-    found = []
-    for i, (low, high) in enumerate(columns):
-        found += _ends(i, low, high)
-        for function, value, name in (("min_by", low, "ul"), ("max_by", high, "uh")):
-            found.append(named(call(function, quoted(user_hash), value.copy(), _number(EDGES)), f"{name}{i}"))
-    return found
 
 
 def _ends(i: int, low: exp.Expr, high: exp.Expr) -> list[exp.Expr]:

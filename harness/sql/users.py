@@ -101,6 +101,11 @@ def _tests(plan: Plan, of_rows: bool) -> Iterator[_Test]:
             yield _Test(column_tree(ref), exp.LT, ref.kind, tuple(high for _, _, high in ranges))
 
 
+def are_unique(plan: Plan) -> bool:
+    """Whether each user stands in a bucket once: he does unless parts of the plan are parts of one bucket."""
+    return plan.query.per_user and len({part.keys for part in plan.within}) == len(plan.within)
+
+
 def ends(ref: Ref, query: Query) -> tuple[exp.Expr, exp.Expr]:
     """A user's smallest and largest value of a column of the table, or the one value of a column of users."""
     if not is_raw(ref, query):
@@ -142,3 +147,5 @@ def _refs(plan: Plan) -> Iterator[Ref]:
     for condition in query.conjuncts:
         yield from columns_of(condition)
     yield from (*plan.floated, *plan.spans, *plan.edges)
+    for ref, _, _ in plan.within[0].ranges if plan.within else ():
+        yield ref
