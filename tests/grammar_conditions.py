@@ -77,14 +77,17 @@ class Conditions:
     def of_two(self, free: Sequence[str]) -> tuple[Condition, ...]:
         """Two columns or expressions of kinds that can be compared."""
         op = self.chance.choice(["same", "same", "differ"])
+        if self.chance.random() < 0.3:
+            one, other = self.terms.small(), self.terms.small()
+            return (Condition(columns(one)[0].name, "same", (other,), one),)
         term = self.terms.any() if self.chance.random() < 0.4 else None
         kinds = self.database.kinds
-        one = columns(term)[0].name if term else self.chance.choice(NAMES)
-        kind = term.kind if term else kinds[one]
+        first = columns(term)[0].name if term else self.chance.choice(NAMES)
+        kind = term.kind if term else kinds[first]
         alike = [name for name in kinds if kinds[name] == kind or {kinds[name], kind} == {"integer", "real"}]
         if term and self.chance.random() < 0.3:
-            return (Condition(one, op, (self.terms.of(kind),), term),)
-        return (Condition(one, op, (self.chance.choice(alike),), term),) if alike else ()
+            return (Condition(first, op, (self.terms.of(kind),), term),)
+        return (Condition(first, op, (self.chance.choice(alike),), term),) if alike else ()
 
 
 def spelled(op: str, column: str, ends: tuple[Any, Any]) -> tuple[Condition, ...]:
