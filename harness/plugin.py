@@ -152,8 +152,8 @@ class Defense(Plugin):
         """Data stage: the table that is published instead (use `table.with_frame`)."""
         return table
 
-    # Whether it answers aggregates of expressions. What cannot be computed is NULL, so an expression can choose rows
-    # that neither query set nor noise layers know of: sqrt(age - 50) has a value for few.
+    # Whether it answers aggregates of expressions, and queries per user. What cannot be computed is NULL, so an
+    # expression can choose rows that neither query set nor noise layers know of: sqrt(age - 50) has a value for few.
     computes: ClassVar[bool] = False
     shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
 
@@ -202,6 +202,8 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
         return Refused("not-supported", f"{defense.label()} does not report noise; {asked.function} is not answered.")
     if not _computes(defense) and any(isinstance(a.on, Call) for a in query.aggregates):
         return Refused("expression", f"{defense.label()} answers aggregates of columns, not of expressions.")
+    if not _computes(defense) and query.per_user:
+        return Refused("sub-query", f"{defense.label()} answers no query inside another one that groups by user.")
     if query.rows and not defense.shows_rows:
         return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)

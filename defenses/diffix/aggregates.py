@@ -10,7 +10,7 @@ import numpy as np
 from defenses.diffix.extremes import EXTREMES
 from defenses.diffix.groups import Contribution, Floats, Groups, group_size
 from defenses.diffix.layers import Noise
-from defenses.diffix.terms import scaled
+from defenses.diffix.terms import NUMBER, scaled, seed_name
 from harness.sql import Buckets, Query
 from harness.sql.plan import HIGH, LOW, ROWS
 from harness.sql.query import NOISE
@@ -26,11 +26,11 @@ def noisy_values(buckets: Buckets, noise: Noise, *, flatten: bool = True, rounde
         names = [_aggregate(plan.query, slot, buckets.one_row_per_user) for plan in buckets.plans]
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
         number = np.array([numbers[name] for name in names], dtype=np.int64)[buckets.query]
-        for (function, column), own in numbers.items():
+        for (function, column, one_row), own in numbers.items():
             rows = np.flatnonzero(number == own)
             if not function or not len(rows):
                 continue
-            groups = Groups(buckets, noise, slot, rows, column, first[rows], second[rows], flatten)
+            groups = Groups(buckets, noise, slot, rows, column, one_row, first[rows], second[rows], flatten)
             if function in EXTREMES:
                 values[rows, slot] = EXTREMES[function](groups)
                 continue
@@ -62,7 +62,7 @@ def _noisy_count(groups: Groups, contributions: Contribution) -> Noisy:
 
 
 def _row_counts(groups: Groups, side: int, exact: Floats) -> Contribution:
-    return groups.ones(exact) if groups.buckets.one_row_per_user else groups.contributions(side)
+    return groups.ones(exact) if groups.one_row else groups.contributions(side)
 
 
 def _users(groups: Groups) -> Noisy:
@@ -129,15 +129,16 @@ def rounded_deviation(deviation: Floats) -> Floats:
     return found
 
 
-def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> tuple[str, str]:
-    """The function and column of a slot; `users` where it is a count to which every user contributes 1, "" where there
-    is none."""
+def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> tuple[str, str, bool]:
+    """The function and column of a slot, and whether every user has one row; the function is `users` where it is a
+    count to which every user contributes 1, "" where there is none."""
+    one_row = one_row_per_user or query.per_user
     if slot >= len(query.aggregates):
-        return "", ""
+        return "", "", one_row
     aggregate = query.aggregates[slot]
     column = None if aggregate.on is None else scaled(aggregate.on)
     of_uid = column is not None and column.name == query.uid
-    all_ones = aggregate.distinct if of_uid else aggregate.on is None and one_row_per_user
-    is_users = aggregate.of.function == "count" and (all_ones or (of_uid and one_row_per_user))
+    all_ones = aggregate.distinct if of_uid else aggregate.on is None and one_row
+    is_users = aggregate.of.function == "count" and (all_ones or (of_uid and one_row))
     name = "users" if is_users else aggregate.of.function
-    return name + (NOISE if aggregate.is_noise else ""), column.name if column else "*"
+    return name + (NOISE if aggregate.is_noise else ""), seed_name(column) if column else NUMBER, one_row

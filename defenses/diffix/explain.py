@@ -16,6 +16,7 @@ from defenses.diffix.layers import (
     layers_of,
     span_condition,
 )
+from defenses.diffix.terms import seed_name
 from harness.plugin import Rows
 from harness.seeds import Field
 from harness.sql import Buckets
@@ -70,17 +71,16 @@ def _components(buckets: Buckets, row: int, rules: Rules) -> dict[tuple[bool, in
 
 def _condition(layer: Layer, buckets: Buckets, row: int) -> tuple[str, str | None, tuple[Field, ...]]:
     """Operator, column and values of the layer in this bucket."""
-    name = layer.column.name if layer.column else None
+    name = seed_name(layer.column) if layer.column else None
     if layer.values is not None or name is None:
         return layer.operator, name, layer.values or ()
     if layer.of == "key":
         key = buckets.plans[buckets.query[row]].query.keys[layer.slot]
         return key_condition(key, buckets.keys[layer.slot][row])
-    return (
-        in_condition(name, buckets.floated[name][row])
-        if layer.of == "values"
-        else span_condition(name, buckets.spans[name][row])
-    )
+    assert layer.column is not None
+    if layer.of == "values":
+        return in_condition(name, buckets.floated[layer.column.name][row])
+    return span_condition(name, buckets.spans[layer.column.name][row])
 
 
 def _said(field: Field) -> Any:

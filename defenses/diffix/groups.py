@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from defenses.diffix import constants as birch
 from defenses.diffix.layers import Noise
+from defenses.diffix.terms import NUMBER
 from harness.sql import Buckets
 
 Floats = NDArray[np.float64]
@@ -24,13 +25,15 @@ def group_size(noise: Floats) -> Whole:
 
 @dataclass(frozen=True)
 class Groups:
-    """One aggregate of `column` over the buckets `rows`, with the group sizes T₁ and T₂, shape (n,)."""
+    """One aggregate of `column` over the buckets `rows`, with the group sizes T₁ and T₂, shape (n,). `one_row`: every
+    user has one."""
 
     buckets: Buckets
     noise: Noise
     slot: int
     rows: Whole
     column: str
+    one_row: bool
     first: Whole
     second: Whole
     flatten: bool
@@ -38,8 +41,9 @@ class Groups:
     def baseline(self, function: str) -> Floats:
         """N_b. Every count has the same, for the same users: else the counts of columns without NULL were so many
         samples of one number. A sum, a maximum and a minimum of a column have each their own: else a sum over a count
-        had no noise, and one answer that is known gave away the others."""
-        purpose = "noise" if function == "count" else f"{function} {self.column}"
+        had no noise, and one answer that is known gave away the others. The sum of the users' numbers of rows is a
+        count."""
+        purpose = "noise" if function == "count" or self.column == NUMBER else f"{function} {self.column}"
         return self.noise.size * self.noise.draw(purpose, self.buckets.slot_xor[:, self.slot])[self.rows]
 
     @property

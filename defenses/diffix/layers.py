@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from defenses.diffix.conditions import Range, Stated, conditions_of
 from defenses.diffix.like import text_of, wildcards
-from defenses.diffix.terms import Piece, bounds, piece, stands_for_ranges
+from defenses.diffix.terms import Piece, bounds, floated_for, piece, seed_name, stands_for_ranges
 from defenses.keyed import key_words, value_field
 from harness.model import Kind
 from harness.seeds import Field, Words, digest, gaussian, mix, seed64
@@ -79,11 +79,7 @@ def _of_condition(condition: Stated, rules: Rules) -> list[Layer]:
     match condition:
         case Range(column, low, high, negated):
             if is_one_value(column, low, high):
-                return (
-                    _pair(UNEQUAL, column, (value_field(low),))
-                    if negated
-                    else _pair(EQUAL, column, equality(value_field(low)))
-                )
+                return _of_condition(Compare(column, "<>" if negated else "=", low), rules)
             return _pair(RANGE, column, (value_field(low), value_field(high), *([NOT] if negated else [])))
         case IsNull(on) if (found := piece(on)) is not None:
             return _pair(NULL, found.column, ())
@@ -110,7 +106,7 @@ def _of_condition(condition: Stated, rules: Rules) -> list[Layer]:
 
 def _of_equality(on: Operand, value: Scalar | Operand, rules: Rules) -> list[Layer]:
     found = None if isinstance(value, Ref | Call) else piece(on)
-    if found is not None and not found.cased:
+    if found is not None and not found.cased and is_own(found.column):
         assert not isinstance(value, Operand)
         return [*_pair(EQUAL, found.column, equality(value_field(value))), *_of_functions(found)]
     if not rules.floats:
@@ -119,9 +115,15 @@ def _of_equality(on: Operand, value: Scalar | Operand, rules: Rules) -> list[Lay
     return [*_spans((on, value)), *([] if found is None else _of_functions(found))]
 
 
+def is_own(column: Ref) -> bool:
+    """Whether a value of the column is what its rows hold: a value of a user stands for several."""
+    return floated_for(column) == (column,)
+
+
 def _spans(terms: tuple[Any, ...]) -> list[Layer]:
     """A pair a column, seeded by what is floated of it (§6.4, §6.5)."""
-    columns = dict.fromkeys(ref for term in terms if isinstance(term, Ref | Call) for ref in refs_of(term))
+    named = [ref for term in terms if isinstance(term, Ref | Call) for ref in refs_of(term)]
+    columns = dict.fromkeys(ref for column in named for ref in floated_for(column))
     return [Layer(dynamic, EQUAL, column, None, "span") for column in columns for dynamic in (False, True)]
 
 
@@ -155,7 +157,7 @@ def _of_like(like: Like, negated: tuple[str, ...], rules: Rules) -> list[Layer]:
 def _of_key(key: Ref | Call, slot: int, rules: Rules) -> list[Layer]:
     """A selected expression is a positive condition on each of its columns (§6.3, §6.16)."""
     found = piece(key)
-    if (found is None or found.cased) and not stands_for_ranges(key) and rules.floats:
+    if (found is None or found.cased or not is_own(found.column)) and not stands_for_ranges(key) and rules.floats:
         return [*_spans((key,)), *([] if found is None else _of_functions(found))]
     column = refs_of(key)[0]
     layers = [Layer(dynamic, EQUAL, column, None, "key", slot) for dynamic in (False, True)]
@@ -178,7 +180,7 @@ def key_condition(key: Ref | Call, value: Any) -> tuple[str, str, tuple[Field, .
     """Operator, column and values of the condition that a bucket's key stands for (§6.3): IS NULL, a range or an
     equality."""
     found = piece(key)
-    name = refs_of(key)[0].name
+    name = seed_name(refs_of(key)[0])
     if value is None:
         return NULL, name, ()
     if (interval := bounds(key, value)) is not None:
@@ -282,7 +284,9 @@ def _constant(buckets: Buckets, rules: Rules) -> Seeds:
         if query not in known:
             fixed = [layer for layer in layers_of(query, rules) if layer.values is not None]
             words = [
-                layer_word(buckets.salt, query.table, f.operator, f.column.name if f.column else None, f.values or ())
+                layer_word(
+                    buckets.salt, query.table, f.operator, seed_name(f.column) if f.column else None, f.values or ()
+                )
                 for f in fixed
             ]
             known[query] = words, [layer.dynamic for layer in fixed]
@@ -328,11 +332,12 @@ def _by_floated(buckets: Buckets, rules: Rules) -> list[Seeds]:
     """The static layer of each IN, seeded by the values that the bucket really has of the column (§6.9), and the pair
     of each unclear equality, seeded by their span (§6.4)."""
     pieces = []
+    named = {ref.name: seed_name(ref) for plan in buckets.plans for ref in (*plan.floated, *plan.spans)}
     for name, column in buckets.floated.items():
-        rows, words = _floated_words(buckets, rules, "values", name, column, partial(in_condition, name))
+        rows, words = _floated_words(buckets, rules, "values", name, column, partial(in_condition, named[name]))
         pieces.append(Seeds(rows, words, np.zeros(len(rows), dtype=bool)))
     for name, column in buckets.spans.items():
-        rows, words = _floated_words(buckets, rules, "span", name, column, partial(span_condition, name))
+        rows, words = _floated_words(buckets, rules, "span", name, column, partial(span_condition, named[name]))
         pieces += _pairs(rows, words)
     return pieces
 

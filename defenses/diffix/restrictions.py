@@ -50,7 +50,7 @@ def _aggregate(aggregate: Aggregate) -> Refused | None:
         return Refused(
             "diffix-expression",
             "Diffix answers aggregates of a column, or of a column times a positive constant (of at most "
-            f"{MOST_SCALE:,}), not of {column}, which could choose rows without a condition.",
+            f"{MOST_SCALE:,}), not of {column}.",
         )
     return None
 
@@ -60,7 +60,7 @@ def _condition(condition: Stated) -> Refused | None:
         if condition.column.kind in (Kind.TEXT, Kind.BOOLEAN):
             kind = condition.column.kind
             return Refused("diffix-range", f"Diffix answers ranges of numbers, dates and times, not of {kind}.")
-        return None
+        return None if piece(condition.column) is not None else _must_be_clear("a range")
     if any(isinstance(part, Or) for part in walk(condition)):
         return Refused("diffix-or", "Diffix does not answer OR; IN (…) lists alternatives of one column.")
     match condition:

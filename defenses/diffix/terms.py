@@ -16,12 +16,13 @@ from defenses.diffix.snapping import BLOCKS_OF
 from harness.model import Kind
 from harness.seeds import Field
 from harness.sql.functions import FUNCTIONS
-from harness.sql.query import Call, Compare, Const, Operand, Query, Ref, Scalar, Term, walk
+from harness.sql.query import Aggregate, Call, Compare, Const, Operand, PerUser, Query, Ref, Scalar, Term, refs_of, walk
 
 REMOVING = ("left", "right", "substring", "ltrim", "rtrim", "btrim")
 CASES = ("lower", "upper")
 _TRIMS = ("ltrim", "rtrim", "btrim")
 MOST_SCALE = 1_000
+NUMBER = "*"  # in seeds: the number of a user's rows
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Piece:
 def piece(term: Operand | Const) -> Piece | None:
     """The clear expression that the term is, or None."""
     if isinstance(term, Ref):
-        return Piece(term)
+        return Piece(term) if not isinstance(term, PerUser) or not isinstance(term.aggregate.on, Call) else None
     if not isinstance(term, Call) or not all(isinstance(arg, Const) for arg in term.args[1:]):
         return None
     if (inner := piece(term.args[0])) is None:
@@ -51,6 +52,25 @@ def piece(term: Operand | Const) -> Piece | None:
         marks = str(constants[0]) if constants else " "
         constants = ["".join(sorted(set(marks)))]
     return Piece(inner.column, (*inner.functions, (term.function, *constants)), inner.cased)
+
+
+def floated_for(column: Ref) -> tuple[Ref, ...]:
+    """The columns that tell what an unclear condition on the column is about. Values of users are about those of
+    their rows, which no choice of the aggregate changes (Figure 16); numbers of rows about themselves."""
+    if not isinstance(column, PerUser) or column.aggregate.function == "count":
+        return (column,)
+    return refs_of(column.aggregate.on) if column.aggregate.on is not None else ()
+
+
+def seed_name(column: Ref) -> str:
+    """The name of the column in seeds: a condition on values of users is seeded as one on the rows, for it is the same
+    where every user has one row (§6.5)."""
+    if not isinstance(column, PerUser) or column.aggregate.on is None:
+        return column.name if not isinstance(column, PerUser) else NUMBER
+    if column.aggregate.function == "count" and not column.aggregate.distinct:
+        return NUMBER
+    columns = ", ".join(ref.name for ref in refs_of(column.aggregate.on))
+    return f"DISTINCT {columns}" if column.aggregate.function == "count" else columns
 
 
 def bounds(term: Operand | Const, value: Scalar) -> tuple[Ref, Scalar, Scalar] | None:
@@ -118,6 +138,8 @@ def exact(term: Operand, value: Scalar) -> bool:
 
 def discontinuous(term: Operand | Scalar | None) -> int:
     """The functions with jumps in a term, casts of real numbers to whole ones among them (Figure 11)."""
+    if isinstance(term, PerUser):
+        return discontinuous(term.aggregate.on)
     if not isinstance(term, Call):
         return 0
     own = FUNCTIONS[term.function].cut or (term.function == "cast to integer" and term.args[0].kind is Kind.REAL)
@@ -129,14 +151,16 @@ def scaled(term: Term) -> Ref | None:
     column has one. Shifts are none of these: sums of b, b + 1, b + 2 with one draw of noise tell the draw, and so exact
     counts, and with a draw each they average out."""
     match term:
+        case PerUser(aggregate=Aggregate(on=Call())):
+            return None
         case Ref():
             return term
-        case Call("*", (inner, Const(int() | float() as by))) | Call("*", (Const(int() | float() as by), inner)):
-            return inner if isinstance(inner, Ref) and 1 / MOST_SCALE <= by <= MOST_SCALE else None
-        case Call("/", (Ref() as column, Const(int() | float() as by))):
-            return column if 1 / MOST_SCALE <= by <= MOST_SCALE else None
-        case Call("cast to real", (Ref(kind=Kind.INTEGER) as column,)):
-            return column
+        case Call("*", (Ref() as inner, Const(int() | float() as by)) | (Const(int() | float() as by), Ref() as inner)):
+            return scaled(inner) if 1 / MOST_SCALE <= by <= MOST_SCALE else None
+        case Call("/", (Ref() as inner, Const(int() | float() as by))):
+            return scaled(inner) if 1 / MOST_SCALE <= by <= MOST_SCALE else None
+        case Call("cast to real", (Ref(kind=Kind.INTEGER) as inner,)):
+            return scaled(inner)
     return None
 
 

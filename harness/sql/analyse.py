@@ -1,7 +1,7 @@
 """Syntax tree to Query: the allow-list of the query interface.
 
 Every node is taken apart by a case that names it, and every argument of a node that the case does not name must be
-absent (`_only`). Whatever is left over is refused, so a construct that nobody thought of is refused too.
+absent (`parse.only`). Whatever is left over is refused, so a construct that nobody thought of is refused too.
 """
 
 from __future__ import annotations
@@ -13,81 +13,23 @@ from sqlglot import exp
 
 from harness.errors import QueryRefused
 from harness.model import Kind, Schema
-from harness.sql.conditions import MAX_CONDITIONS, condition
-from harness.sql.parse import bare, only
-from harness.sql.query import (
-    Aggregate,
-    And,
-    Call,
-    Condition,
-    Const,
-    Function,
-    Operand,
-    Order,
-    Output,
-    Query,
-    Ref,
-    Slot,
-    refs_of,
-)
-from harness.sql.terms import term
+from harness.sql.conditions import condition
+from harness.sql.parse import only
+from harness.sql.query import Aggregate, And, Call, Operand, Order, Output, Query, Ref, Slot
+from harness.sql.select import CLAUSES, Item, Select, checked, noise_function
 
 MAX_OUTPUTS = 64
-
-_CLAUSES: dict[str, type[exp.Expr]] = {
-    "from_": exp.From,
-    "where": exp.Where,
-    "group": exp.Group,
-    "having": exp.Having,
-    "order": exp.Order,
-    "limit": exp.Limit,
-    "offset": exp.Offset,
-}
-_FUNCTIONS: dict[type[exp.Expr], Function] = {
-    exp.Count: "count",
-    exp.Sum: "sum",
-    exp.Avg: "avg",
-    exp.Stddev: "stddev",
-    exp.Min: "min",
-    exp.Max: "max",
-    exp.Median: "median",
-}
-_NOISE: dict[str, Function] = {
-    "count_noise": "count_noise",
-    "sum_noise": "sum_noise",
-    "avg_noise": "avg_noise",
-    "stddev_noise": "stddev_noise",
-}
-
-Item = Ref | Call | Aggregate
 
 
 def analyse(tree: exp.Expr, schema: Schema) -> Query:
     """The Query that `tree` means on the table of `schema`. Raises QueryRefused with the rule that it breaks."""
-    return _of_select(tree, schema, ("distinct", *_CLAUSES)).query()
-
-
-def _of_select(tree: exp.Expr, schema: Schema, clauses: Sequence[str]) -> _Analysis:
-    """Refuses what is no SELECT, and what it has beside these clauses."""
-    if not isinstance(tree, exp.Select):
-        raise QueryRefused("not-a-select", "Only one plain SELECT statement is answered.")
-    for clause in ("distinct", *_CLAUSES):
-        if clause not in clauses and tree.args.get(clause):
-            raise QueryRefused("sub-query", f"A query inside another one has no {clause.upper()}.")
-    only(tree, "expressions", *clauses)
-    for name in clauses:
-        if type(tree.args.get(name)) not in (_CLAUSES.get(name, exp.Distinct), type(None)):
-            raise QueryRefused("not-supported", f"This {name.rstrip('_').upper()} is not answered.")
-    return _Analysis(tree, schema)
+    return _Analysis(checked(tree, ("distinct", *CLAUSES)), schema).query()
 
 
 @dataclass
-class _Analysis:
-    tree: exp.Select
-    schema: Schema
-    alias: str = ""
-    columns: dict[str, Ref | Call] = field(default_factory=dict)
-    conditions: tuple[Condition, ...] = ()
+class _Analysis(Select):
+    """The outermost SELECT: what is grouped by, aggregated, ordered and shown."""
+
     keys: list[Ref | Call] = field(default_factory=list)
     aggregates: list[Aggregate] = field(default_factory=list)
     outputs: list[tuple[str, Item]] = field(default_factory=list)
@@ -111,6 +53,7 @@ class _Analysis:
             limit=self.read_whole("limit"),
             offset=self.read_whole("offset") or 0,
             rows=rows,
+            per_user=self.per_user,
         )
         if rows:
             if self.aggregates or having:
@@ -134,75 +77,6 @@ class _Analysis:
         self.keys = list(dict.fromkeys(plain))
         return distinct is None
 
-    def read_source(self) -> None:
-        source = self.tree.args.get("from_")
-        if source is None:
-            raise QueryRefused("no-table", f"The query needs FROM {self.schema.table}.")
-        only(source, "this")
-        table = source.this
-        if isinstance(table, exp.Subquery) and isinstance(table.this, exp.Select):
-            self.read_inner(table)
-        elif isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier):
-            only(table, "this", "alias")
-            if table.name.lower() != self.schema.table.lower():
-                raise QueryRefused("other-table", f"The only table here is {self.schema.table}.")
-            self.columns = {column.name: Ref(column.name, column.kind) for column in self.schema.columns}
-        else:
-            raise QueryRefused("other-source", f"Only the table {self.schema.table} can be asked: no function.")
-        if alias := table.args.get("alias"):
-            only(alias, "this")
-        self.alias = table.alias_or_name
-
-    def read_inner(self, source: exp.Subquery) -> None:
-        """A query over rows inside this one: its columns are put in where their names stand, its conditions joined by
-        AND, so that both are one query over the table."""
-        only(source, "this", "alias")
-        inner = _of_select(source.this, self.schema, ("from_", "where"))
-        inner.read_source()
-        for node in inner.tree.expressions:
-            for name, found in inner.shown(node):
-                if name.lower() in (known.lower() for known in self.columns):
-                    raise QueryRefused("ambiguous-name", f"Several selected columns are called {name[:40]}.")
-                self.columns[name] = found
-        if not any(isinstance(found, Ref) and found.name == self.schema.uid for found in self.columns.values()):
-            raise QueryRefused("sub-query-uid", f"A query inside another one selects {self.schema.uid}.")
-        self.conditions = inner.where()
-
-    def is_star(self, node: exp.Expr) -> bool:
-        """Whether it is * or t.*, which stand for all columns."""
-        if isinstance(node, exp.Star):
-            only(node)
-            return True
-        if not (type(node) is exp.Column and isinstance(node.this, exp.Star)):
-            return False
-        only(node, "this", "table")
-        only(node.this)
-        if not node.table or node.table.lower() != self.alias.lower():
-            raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
-        return True
-
-    def shown(self, node: exp.Expr) -> list[tuple[str, Ref | Call]]:
-        """What an expression of SELECT shows of each row, by name."""
-        if self.is_star(node):
-            return list(self.columns.items())
-        name = ""
-        if isinstance(node, exp.Alias):
-            only(node, "this", "alias")
-            name, node = node.alias, node.this
-        found = self.item(node)
-        if isinstance(found, Aggregate):
-            raise QueryRefused("sub-query", "A query inside another one selects columns of rows, not aggregates.")
-        return [(name or (node.name if isinstance(node, exp.Column) else found.name), found)]
-
-    def where(self) -> tuple[Condition, ...]:
-        """The conditions on rows, inner ones first."""
-        where = self.tree.args.get("where")
-        own = condition(where.this, self.row_operand) if where else None
-        parts = own.parts if isinstance(own, And) else () if own is None else (own,)
-        if len(self.conditions) + len(parts) > MAX_CONDITIONS:
-            raise QueryRefused("too-many-conditions", f"A query can have at most {MAX_CONDITIONS:,} conditions.")
-        return self.conditions + parts
-
     def read_outputs(self) -> None:
         if len(self.tree.expressions) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
@@ -216,9 +90,17 @@ class _Analysis:
                 name, inner = node.alias, node.this
                 self.aliases.add(name.lower())
             item = self.item(inner)
-            self.outputs.append((name or (item.function if isinstance(item, Aggregate) else item.name), item))
+            self.outputs.append((name or self.title(inner, item), item))
         if len(self.outputs) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
+
+    def title(self, node: exp.Expr, item: Item) -> str:
+        """What a column of the answer is called that has no alias."""
+        if isinstance(item, Aggregate):
+            return item.function
+        if isinstance(node, exp.Column):
+            return next(name for name in self.columns if name.lower() == node.name.lower())
+        return item.name
 
     def read_keys(self) -> None:
         group = self.tree.args.get("group")
@@ -281,54 +163,6 @@ class _Analysis:
             raise QueryRefused("ambiguous-name", f"Several selected columns are called {node.name[:40]}.")
         return matches.pop() if matches else None
 
-    def item(self, node: exp.Expr) -> Item:
-        """A column, an expression over columns, or an aggregate over one."""
-        node = bare(node)
-        if (function := _FUNCTIONS.get(type(node))) is not None:
-            only(node, "this", "big_int")
-            return self.aggregate(function, node.this)
-        if (function := _noise_function(node)) is not None:
-            only(node, "this", "expressions")
-            return self.aggregate(function, node.expressions[0] if len(node.expressions) == 1 else None)
-        found = term(node, self.column)
-        if found is None or not refs_of(found):
-            raise QueryRefused("not-supported", f"This expression is not answered: {_called(node)}.")
-        assert not isinstance(found, Const)
-        return found
-
-    def aggregate(self, function: Function, inner: exp.Expr | None) -> Aggregate:
-        if isinstance(inner, exp.Star) and function in ("count", "count_noise"):
-            only(inner)
-            return Aggregate(function)
-        distinct = isinstance(inner, exp.Distinct)
-        if isinstance(inner, exp.Distinct):
-            only(inner, "expressions")
-            if len(inner.expressions) != 1:
-                raise QueryRefused("not-supported", f"{function}(DISTINCT …) takes one column.")
-            inner = inner.expressions[0]
-        column = term(inner, self.column) if inner else None
-        if column is None or isinstance(column, Const) or not refs_of(column):
-            raise QueryRefused("not-supported", f"{function} takes one column or expression over columns.")
-        numbers = column.kind.is_number or (function in ("min", "max", "median") and column.kind.is_time)
-        if function not in ("count", "count_noise") and not numbers:
-            raise QueryRefused(
-                "aggregate-type", f"{function}({column.name}) is not answered: {column.name} is of kind {column.kind}."
-            )
-        return Aggregate(function, column, distinct and function not in ("min", "max"))
-
-    def column(self, node: exp.Column) -> Ref | Call:
-        only(node, "this", "table")
-        if type(node) is not exp.Column or not isinstance(node.this, exp.Identifier):
-            raise QueryRefused("not-supported", "Name the columns; * stands only in count(*).")
-        if node.table and node.table.lower() != self.alias.lower():
-            raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
-        lowered = {name.lower(): found for name, found in self.columns.items()}
-        found = self.columns.get(node.name) or lowered.get(node.name.lower())
-        if found is None:
-            listed = ", ".join(self.columns)
-            raise QueryRefused("unknown-column", f"There is no column {node.name[:40]}; the columns are {listed}.")
-        return found
-
     def slot(self, item: Item) -> int:
         """The position of a key or aggregate in the answer; an aggregate that is new is added."""
         if not isinstance(item, Aggregate):
@@ -339,26 +173,10 @@ class _Analysis:
             self.aggregates.append(item)
         return len(self.keys) + self.aggregates.index(item)
 
-    def row_operand(self, node: exp.Expr) -> Operand | Const | None:
-        """What a condition of WHERE can be about: a column, or an expression over columns."""
-        if isinstance(node, exp.AggFunc) or _noise_function(node) is not None:
-            raise QueryRefused("aggregate-in-where", "Aggregates stand in HAVING, not in WHERE.")
-        return term(node, self.column)
-
     def answer_operand(self, node: exp.Expr) -> Operand | None:
         """What a condition of HAVING can be about: a column of the answer."""
-        if not isinstance(node, exp.Column | exp.AggFunc) and _noise_function(node) is None:
+        if not isinstance(node, exp.Column | exp.AggFunc) and noise_function(node) is None:
             return None
         item = self.named(node) or self.item(node)
         kind: Kind = item.kind
         return Slot(self.slot(item), kind)
-
-
-def _noise_function(node: exp.Expr) -> Function | None:
-    """The noise-reporting function that is called; a name in quotes is not a function's."""
-    return _NOISE.get(node.this.lower()) if isinstance(node, exp.Anonymous) and isinstance(node.this, str) else None
-
-
-def _called(node: exp.Expr) -> str:
-    """A word for the node: a function's name or the kind of expression, never the analyst's text."""
-    return node.key.replace("_", " ") if not isinstance(node, exp.Anonymous) else f"function {node.name[:40]}"

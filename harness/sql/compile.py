@@ -21,16 +21,16 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql import edges
+from harness.sql import astray, edges, users
 from harness.sql.aggregates import SQUARE, aggregate_tree, count, double, known, measured, merged, of_user, over, sides
 from harness.sql.apart import Rows, is_apart, joined, positions, same_keys, with_apart
-from harness.sql.astray import picked, source, strayed
+from harness.sql.astray import picked, strayed
 from harness.sql.expressions import cast, condition_tree, term_tree
 from harness.sql.nodes import call as _call
 from harness.sql.nodes import named as _as
 from harness.sql.nodes import quoted as _quoted
 from harness.sql.plan import ROW_NUMBER, STORED, UID_HASH, Plan
-from harness.sql.query import Aggregate, Query, Ref
+from harness.sql.query import Aggregate, Query, Ref, is_of_users
 
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
@@ -39,16 +39,18 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
     tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid, salt)
     if plan.stored_below > 0:
         stored = replace(plan, query=replace(plan.query, table=STORED))
-        tree = _large_or_stored(plan, _tree(plan, uid, unique_uid, salt), _tree(stored, uid, unique_uid, salt), salt)
+        both = (_tree(plan, uid, unique_uid, salt), _tree(stored, uid, unique_uid, salt))
+        tree = _large_or_stored(plan, *both, uid, salt)
     return tree.sql(dialect="duckdb", copy=False)
 
 
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     aggregates = tuple(aggregate.of for aggregate in plan.query.aggregates)
     plan = strayed(replace(plan, query=replace(plan.query, aggregates=aggregates)))
-    rows = _rows_of(plan, salt)
+    one_row, unique_uid = unique_uid, unique_uid or plan.query.per_user
+    rows = _rows_of(plan, uid, salt)
     two_levels = (plan.top or plan.edges) and not unique_uid
-    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, rows)
+    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, one_row, rows)
     select = _with_first(plan, select, rows) if plan.first else select
     for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
         if is_apart(aggregate, uid, unique_uid):
@@ -56,7 +58,7 @@ def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     return select
 
 
-def _rows_of(plan: Plan, salt: bytes) -> Rows:
+def _rows_of(plan: Plan, uid: str, salt: bytes) -> Rows:
     """What selects from the plan's rows: from the table, or where contributions to a stddev are asked for, from its
     rows with the square of the distance from the bucket's average beside each, "#square0" for aggregate 0."""
     keys = [term_tree(key) for key in plan.query.keys]
@@ -66,11 +68,14 @@ def _rows_of(plan: Plan, salt: bytes) -> Rows:
         if aggregate.function == "stddev"
     ]
 
+    def selected(columns: Sequence[exp.Expr]) -> exp.Select:
+        found = users.source(plan, uid) if plan.query.per_user else astray.source(plan, salt)
+        return _of_rows(exp.select(*columns).from_(found, copy=False), plan, salt)
+
     def rows(columns: Sequence[exp.Expr]) -> exp.Select:
         if not squares:
-            return _of_rows(exp.select(*columns).from_(source(plan, salt), copy=False), plan, salt)
-        beside = [exp.Star(), *(square.copy() for square in squares)]
-        inside = _of_rows(exp.select(*beside).from_(source(plan, salt), copy=False), plan, salt)
+            return selected(columns)
+        inside = selected([exp.Star(), *(square.copy() for square in squares)])
         return exp.select(*columns).from_(inside.subquery("squared", copy=False), copy=False)
 
     return rows
@@ -91,8 +96,9 @@ def _distance(aggregate: Aggregate, keys: Sequence[exp.Expr]) -> exp.Expr:
     return exp.Div(this=double(exact), expression=number.copy())
 
 
-def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select:
-    query, users = plan.query, exp.column(uid, quoted=True)
+def _one_level(plan: Plan, uid: str, unique_uid: bool, one_row: bool, rows: Rows) -> exp.Select:
+    """`unique_uid`: every user has one row of those that are selected, `one_row`: of the table, too."""
+    query, user = plan.query, exp.column(uid, quoted=True)
     columns = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [
         _as(aggregate_tree(a), f"a{i}")
@@ -100,7 +106,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select
         if not (plan.top and is_apart(a, uid, unique_uid))
     ]
     if plan.users:
-        columns.append(_as(count() if unique_uid else count(users, distinct=True), "users"))
+        columns.append(_as(count() if unique_uid else count(user, distinct=True), "users"))
     if plan.uid_xor:
         columns.append(_as(_xor(UID_HASH, distinct=not unique_uid), "uid_xor"))
         columns += [
@@ -112,24 +118,31 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select
         columns.append(_as(_call("list", _ascending(_quoted(UID_HASH), distinct=not unique_uid)), "uid_set"))
     if plan.cells:
         columns.append(_as(count(_cell(plan.cells), distinct=True), "cells"))
-    columns += [_as(_distinct_values(term_tree(ref)), f"f{i}") for i, ref in enumerate(plan.floated)]
+    for i, ref in enumerate(plan.floated):
+        listed = (
+            _call("list_sort", users.every_value(ref)) if _is_inside(ref, query) else _distinct_values(term_tree(ref))
+        )
+        columns.append(_as(listed, f"f{i}"))
     for i, ref in enumerate(plan.spans):
-        smallest, largest = (_call(end, term_tree(ref)) for end in ("min", "max"))
-        columns += _span(i, smallest, largest, count(term_tree(ref), distinct=True))
+        low, high = _ends(ref, query)
+        inside = _is_inside(ref, query)
+        number = _call("len", users.every_value(ref)) if inside else count(term_tree(ref), distinct=True)
+        columns += _span(i, _call("min", low), _call("max", high), number)
     for i, aggregate in enumerate(query.aggregates if plan.top else ()):
         if aggregate.function != "count" and not is_apart(aggregate, uid, unique_uid):  # of counts all are 1
             part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else measured(aggregate)
             columns += sides(i, aggregate, part, None, plan.top)
-    columns += edges.of_rows([term_tree(ref) for ref in plan.edges])
-    number = count() if unique_uid else count(users, distinct=True)
+    ends = [_ends(ref, query) for ref in plan.edges]
+    columns += edges.of_rows(ends) if one_row else edges.of_users(ends, UID_HASH)
+    number = count() if unique_uid else count(user, distinct=True)
     return _grouped(rows(columns), query, plan.fewest, number)
 
 
-def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, salt: bytes) -> exp.Union:
+def _large_or_stored(plan: Plan, exact: exp.Select, stored: exp.Select, uid: str, salt: bytes) -> exp.Union:
     """The exact buckets of `stored_below` records and more, and of all others what the stored version gives."""
     query = plan.query
     enough = exp.GTE(this=count(), expression=exp.Literal.number(repr(plan.stored_below)))
-    counted = _keys_and(plan, [_as(exp.Literal.number(1), "large")], _rows_of(strayed(plan), salt))
+    counted = _keys_and(plan, [_as(exp.Literal.number(1), "large")], _rows_of(strayed(plan), uid, salt))
     large = counted.having(enough, copy=False)
     inside = exp.select("1").from_("large", copy=False).where(same_keys("large", "part", query), copy=False)
     parts = [
@@ -187,13 +200,25 @@ def domain_text(table: str, column: str) -> str:
 
 def _of_rows(select: exp.Select, plan: Plan, salt: bytes) -> exp.Select:
     """With the rows that meet the query's conditions and belong to the plan's sample."""
-    if plan.query.where is not None:
-        select = select.where(condition_tree(plan.query.where), copy=False)
+    query = plan.query
+    if query.per_user:
+        select = select.where(*map(condition_tree, filter(is_of_users, query.conjuncts)), copy=False)
+        return users.within(select, plan)
+    if query.where is not None:
+        select = select.where(condition_tree(query.where), copy=False)
     if plan.within:
-        select = edges.within(select, plan.within, [(term_tree(k), k.kind) for k in plan.query.keys], term_tree)
+        select = edges.within(select, plan.within, [(term_tree(k), k.kind) for k in query.keys], term_tree)
     if plan.sample is not None:
         select = select.where(picked(plan.sample, salt), copy=False)
     return select
+
+
+def _ends(ref: Ref, query: Query) -> tuple[exp.Expr, exp.Expr]:
+    return users.ends(ref, query) if query.per_user else (term_tree(ref), term_tree(ref))
+
+
+def _is_inside(ref: Ref, query: Query) -> bool:
+    return query.per_user and users.is_raw(ref, query)
 
 
 def formula_text(query: Query) -> str:
@@ -223,7 +248,7 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
             outer.append(_as(over(_xor("h", distinct=False), has_value), f"x{i}"))
     outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
-    outer += edges.of_users(len(plan.edges), "h")
+    outer += edges.of_users([edges.of_user_columns(i) for i in range(len(plan.edges))], "h")
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         listed = _call("flatten", _call("list", _quoted(f"f{i}")))

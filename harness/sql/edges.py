@@ -28,9 +28,9 @@ TYPES = {
 }
 
 
-def of_rows(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
-    """Per bucket, where every user has one row."""
-    return [node for i, column in enumerate(columns) for node in _ends(i, column, column.copy())]
+def of_rows(columns: Sequence[tuple[exp.Expr, exp.Expr]]) -> list[exp.Expr]:
+    """Per bucket, where every user has one row of the table: his smallest value of each column is his largest."""
+    return [node for i, (low, high) in enumerate(columns) for node in _ends(i, low, high)]
 
 
 def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
@@ -42,11 +42,15 @@ def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
     ]
 
 
-def of_users(number: int, user_hash: str) -> list[exp.Expr]:
-    """Per bucket from what `of_user` gave, the users' hashes besides."""
+def of_user_columns(i: int) -> tuple[exp.Expr, exp.Expr]:
+    """What `of_user` gave of the i-th column."""
+    return quoted(f"lo{i}"), quoted(f"hi{i}")
+
+
+def of_users(columns: Sequence[tuple[exp.Expr, exp.Expr]], user_hash: str) -> list[exp.Expr]:
+    """Per bucket from a user's smallest and largest value of each column, the users' hashes besides."""
     found = []
-    for i in range(number):
-        low, high = quoted(f"lo{i}"), quoted(f"hi{i}")
+    for i, (low, high) in enumerate(columns):
         found += _ends(i, low, high)
         for function, value, name in (("min_by", low, "ul"), ("max_by", high, "uh")):
             found.append(named(call(function, quoted(user_hash), value.copy(), _number(EDGES)), f"{name}{i}"))
@@ -73,7 +77,7 @@ def within(
     kinds = [kind for _, kind in keys] + [ref.kind for ref in ranged for _ in "ab"]
     names = [f"{PART} k{i}" for i in range(len(keys))]
     names += [f"{PART} {end}{i}" for i in range(len(ranged)) for end in "ab"]
-    rows = [[_text(value) for value in (*part.keys, *_bounds(part))] for part in parts]
+    rows = [[text(value) for value in (*part.keys, *_bounds(part))] for part in parts]
     cells = rows[0] if len(rows) == 1 else [exp.column(name, table=PART, quoted=True) for name in names]
     typed = iter(exp.cast(cell, TYPES[kind]) for cell, kind in zip(cells, kinds, strict=True))
     conditions: list[exp.Expr] = [exp.NullSafeEQ(this=key, expression=next(typed)) for key, _ in keys]
@@ -93,7 +97,7 @@ def _bounds(part: Within) -> list[Scalar]:
     return [bound for _, low, high in part.ranges for bound in (low, high)]
 
 
-def _text(value: Scalar | None) -> exp.Expr:
+def text(value: Scalar | None) -> exp.Expr:
     """The constant as a text that casts to its type without loss."""
     match value:
         case None:

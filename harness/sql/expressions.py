@@ -22,6 +22,7 @@ from harness.sql.query import (
     Not,
     Operand,
     Or,
+    PerUser,
     Ref,
     Scalar,
     Slot,
@@ -86,10 +87,15 @@ def _literal(value: Scalar, kind: Kind) -> exp.Expr:
     return cast(exp.Literal.string(repr(float(value))), exp.DType.DOUBLE)
 
 
+def column_tree(ref: Ref) -> exp.Column:
+    """The column under its name in the database."""
+    return exp.column(f"#user {ref.name}" if isinstance(ref, PerUser) else ref.name, quoted=True)
+
+
 def term_tree(term: Term) -> exp.Expr:
     """A column, or an expression whose errors, infinities and NaN are NULL."""
     if isinstance(term, Ref):
-        return exp.column(term.name, quoted=True)
+        return column_tree(term)
     value = _computed(term)
     calls = list(_calls(term))
     if any(FUNCTIONS[call.function].fails for call in calls):
@@ -102,7 +108,7 @@ def term_tree(term: Term) -> exp.Expr:
 def _computed(term: Term) -> exp.Expr:
     match term:
         case Ref():
-            return exp.column(term.name, quoted=True)
+            return column_tree(term)
         case Const(value, kind):
             return _literal(value, kind)
         case Call(function, args, kind):

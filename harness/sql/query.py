@@ -6,6 +6,9 @@
           where=And((Compare(department, "=", "CS"), Compare(gender, "<>", "F"))), …)
 
 Literals hold Python values of the column's kind: `age = '20'`, `20 = age` and `age = 20.0` are one condition.
+A query of one row a user has `per_user` set. Its columns are the uid and `PerUser` aggregates; conditions on these
+are on what the users' rows together give, and stand beside those on the rows in one `where`.
+
 HAVING, ORDER BY, LIMIT and OFFSET refer to slots of the answer (keys first, then aggregates), because they act on
 what the defense lets out and never on the rows.
 """
@@ -44,6 +47,18 @@ class Ref:
 
     name: str
     kind: Kind
+
+
+@dataclass(frozen=True)
+class PerUser(Ref):
+    """An aggregate of each user's rows: a column of a query that groups by the uid inside."""
+
+    aggregate: Aggregate
+
+    @classmethod
+    def of(cls, aggregate: Aggregate) -> PerUser:
+        what = "*" if aggregate.on is None else aggregate.on.name
+        return cls(f"{aggregate.function}({'DISTINCT ' * aggregate.distinct}{what})", aggregate.kind, aggregate)
 
 
 @dataclass(frozen=True)
@@ -210,12 +225,13 @@ class Query:
     limit: int | None = None
     offset: int = 0
     rows: bool = False  # no aggregate: the keys are what is selected, each bucket stands for count(*) rows
+    per_user: bool = False  # of the table's rows grouped by the uid; see `PerUser`
 
     def __hash__(self) -> int:
         """Computed once: a batch looks the same query up thousands of times."""
         if "_hash" not in self.__dict__:
             fields = (self.outputs, self.keys, self.aggregates, self.where, self.having, self.order, self.limit)
-            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows))
+            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows, self.per_user))
         known: int = self.__dict__["_hash"]
         return known
 
@@ -260,6 +276,11 @@ def with_columns(term: Term, by: Callable[[Ref], Term]) -> Term:
     if isinstance(term, Call):
         return Call(term.function, tuple(with_columns(arg, by) for arg in term.args), term.kind)
     return by(term) if isinstance(term, Ref) else term
+
+
+def is_of_users(condition: Condition) -> bool:
+    """Whether a condition of a query per user is about what its rows together give, and not about each of them."""
+    return any(isinstance(ref, PerUser) for ref in columns_of(condition))
 
 
 def columns_of(condition: Condition) -> tuple[Ref, ...]:

@@ -16,7 +16,7 @@ from harness.sql.literals import coerce, constant
 from harness.sql.parse import bare, only
 from harness.sql.query import Call, Const, Term
 
-Resolve = Callable[[exp.Column], Term]
+Resolve = Callable[[exp.Expr], Term | None]
 
 _OPERATORS: dict[type[exp.Expr], str] = {
     exp.Add: "+",
@@ -60,12 +60,13 @@ Parts = tuple[str, list[exp.Expr]]
 
 
 def term(node: exp.Expr, resolve: Resolve) -> Term | None:
-    """The term that `node` states, or None where it is no scalar expression; `resolve` gives that of a column.
+    """The term that `node` states, or None where it is no scalar expression; `resolve` gives that of a column or an
+    aggregate.
 
     Raises QueryRefused (rules: function-arguments, type-mismatch and those of `resolve`).
     """
     node = bare(node)
-    if isinstance(node, exp.Column):
+    if isinstance(node, exp.Column | exp.AggFunc):
         return resolve(node)
     if (fixed := _constant(node)) is not None:
         return fixed

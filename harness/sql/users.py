@@ -1,0 +1,144 @@
+"""One row a user: what a query per user selects from.
+
+    SELECT uid, any_value("#uid_hash") AS "#uid_hash", min("#row") AS "#row", max(age) AS "#user max(age)",
+           min(pay) AS "#low pay", max(pay) AS "#high pay", list(DISTINCT pay) AS "#all pay"
+    FROM staff WHERE dept = 'CS' GROUP BY uid
+
+Of a column of the table that a plan asks about, the smallest, the largest and all values of each user come along. A
+plan's parts (`plan.Within`) choose rows by ranges of the table's columns before they are grouped, and users by keys and
+ranges of their values. Several parts are numbered, and a user stands once in each that he has rows in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from harness.model import Kind
+from harness.sql import edges
+from harness.sql.aggregates import aggregate_tree, known, over
+from harness.sql.edges import PART
+from harness.sql.expressions import cast, column_tree, condition_tree, term_tree
+from harness.sql.functions import finite
+from harness.sql.nodes import call, named, quoted
+from harness.sql.plan import ROW_NUMBER, UID_HASH, Plan
+from harness.sql.query import PerUser, Query, Ref, Scalar, columns_of, is_of_users, refs_of
+
+LOW, HIGH, ALL = "#low ", "#high ", "#all "
+USERS = "users"
+ROWS, NUMBER = f"{PART} rows", f"{PART} number"
+
+
+def source(plan: Plan, uid: str) -> exp.Expr:
+    """The rows of the users, one each, as something to select from."""
+    query = plan.query
+    columns = [
+        quoted(uid),
+        named(call("any_value", quoted(UID_HASH)), UID_HASH),
+        named(call("min", quoted(ROW_NUMBER)), ROW_NUMBER),
+        *(named(_value(ref), column_tree(ref).name) for ref in _values(plan)),
+    ]
+    for ref in filter(lambda ref: is_raw(ref, query), dict.fromkeys((*plan.spans, *plan.edges))):
+        columns.append(named(call("min", quoted(ref.name)), LOW + ref.name))
+        columns.append(named(call("max", quoted(ref.name)), HIGH + ref.name))
+    for ref in filter(lambda ref: is_raw(ref, query), dict.fromkeys((*plan.floated, *plan.spans))):
+        every = over(call("list", exp.Distinct(expressions=[quoted(ref.name)])), known(quoted(ref.name)))
+        columns.append(named(call("coalesce", every, exp.Array(expressions=[])), ALL + ref.name))
+    by = [quoted(uid)]
+    if len(plan.within) > 1:
+        by.append(exp.column(NUMBER, table=ROWS, quoted=True))
+        columns.append(named(by[-1].copy(), NUMBER))
+    rows = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
+    own = (condition_tree(condition) for condition in query.conjuncts if not is_of_users(condition))
+    rows = within(rows.where(*own, copy=False), plan, of_rows=True)
+    return rows.group_by(*(column.copy() for column in by), copy=False).subquery(USERS, copy=False)
+
+
+def within(select: exp.Select, plan: Plan, of_rows: bool = False) -> exp.Select:
+    """The select over the rows, or over the users, of the plan's parts."""
+    tests = list(_tests(plan, of_rows))
+    several = len(plan.within) > 1
+    table, number = (ROWS, None) if of_rows else (PART, exp.column(NUMBER, table=USERS, quoted=True))
+    names = [f"{table} {i}" for i in range(len(tests))]
+    values = [[edges.text(test.bounds[at]) for test in tests] for at in range(len(plan.within))]
+    cells = [exp.column(name, table=table, quoted=True) for name in names] if several else values[0] if values else []
+    conditions: list[exp.Expr] = [
+        test.compares(this=test.of, expression=exp.cast(cell, edges.TYPES[test.kind]))
+        for test, cell in zip(tests, cells, strict=bool(values))
+    ]
+    if not several:
+        return select.where(*conditions, copy=False)
+    if number is not None:
+        conditions.append(exp.EQ(this=number, expression=exp.column(NUMBER, table=table, quoted=True)))
+    rows = [exp.Tuple(expressions=[exp.Literal.number(i), *row]) for i, row in enumerate(values)]
+    columns = [exp.to_identifier(name, quoted=True) for name in (NUMBER, *names)]
+    alias = exp.TableAlias(this=exp.to_identifier(table, quoted=True), columns=columns)
+    on = exp.and_(*conditions, copy=False) if conditions else exp.true()
+    return select.join(exp.Values(expressions=rows, alias=alias), on=on, copy=False)
+
+
+@dataclass(frozen=True)
+class _Test:
+    """What of a row or a user is compared with each part's own bound, one of `bounds`."""
+
+    of: exp.Expr
+    compares: type[exp.Binary]
+    kind: Kind
+    bounds: tuple[Scalar | None, ...]
+
+
+def _tests(plan: Plan, of_rows: bool) -> Iterator[_Test]:
+    if not plan.within:
+        return
+    for i, key in enumerate(() if of_rows else plan.query.keys):
+        yield _Test(term_tree(key), exp.NullSafeEQ, key.kind, tuple(part.keys[i] for part in plan.within))
+    for i, (ref, _, _) in enumerate(plan.within[0].ranges):
+        if is_raw(ref, plan.query) is of_rows:
+            ranges = [part.ranges[i] for part in plan.within]
+            yield _Test(column_tree(ref), exp.GTE, ref.kind, tuple(low for _, low, _ in ranges))
+            yield _Test(column_tree(ref), exp.LT, ref.kind, tuple(high for _, _, high in ranges))
+
+
+def ends(ref: Ref, query: Query) -> tuple[exp.Expr, exp.Expr]:
+    """A user's smallest and largest value of a column of the table, or the one value of a column of users."""
+    if not is_raw(ref, query):
+        return column_tree(ref), column_tree(ref)
+    return quoted(LOW + ref.name), quoted(HIGH + ref.name)
+
+
+def every_value(ref: Ref) -> exp.Expr:
+    """The distinct values of a column of the table that the users of a bucket have, as a list."""
+    return call("list_distinct", call("flatten", call("list", quoted(ALL + ref.name))))
+
+
+def is_raw(ref: Ref, query: Query) -> bool:
+    """Whether it is a column of the table, of which a user has several values."""
+    return not isinstance(ref, PerUser) and ref.name != query.uid
+
+
+def _value(ref: PerUser) -> exp.Expr:
+    """The aggregate, NULL where it leaves the numbers of its kind."""
+    tree = aggregate_tree(ref.aggregate)
+    if ref.aggregate.on is not None and ref.aggregate.on.kind.is_time and ref.aggregate.function != "count":
+        tree = call(ref.aggregate.function, term_tree(ref.aggregate.on))
+        return cast(tree, exp.DType.DATE if ref.kind is Kind.DATE else exp.DType.TIMESTAMP)
+    if ref.kind is Kind.INTEGER and ref.aggregate.function != "sum":
+        return tree
+    if ref.kind is Kind.INTEGER:
+        return exp.TryCast(this=tree, to=exp.DataType(this=exp.DType.BIGINT, nested=False))
+    return exp.Case(ifs=[exp.If(this=finite(tree), true=tree.copy())])
+
+
+def _values(plan: Plan) -> list[PerUser]:
+    return [ref for ref in dict.fromkeys(_refs(plan)) if isinstance(ref, PerUser)]
+
+
+def _refs(plan: Plan) -> Iterator[Ref]:
+    query = plan.query
+    for term in (*query.keys, *(a.on for a in query.aggregates if a.on is not None)):
+        yield from refs_of(term)
+    for condition in query.conjuncts:
+        yield from columns_of(condition)
+    yield from (*plan.floated, *plan.spans, *plan.edges)
