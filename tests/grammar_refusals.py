@@ -73,7 +73,10 @@ SOURCES: Sequence[tuple[str, str]] = (
     ("{table} RIGHT JOIN {table} AS o ON {table}.uid = o.uid", "not-supported"),
     ("{table} LEFT OUTER JOIN {table} AS o ON {table}.uid = o.uid", "not-supported"),
     ("{table}, {table} AS o", "not-supported"),
-    ("(SELECT uid, max(users) AS m FROM {table} GROUP BY uid HAVING max(users) = 3) AS x", "sub-query"),
+    ("(SELECT uid, k0 FROM {table} GROUP BY uid, k0 HAVING max(users) = 3) AS x", "not-grouped"),
+    ("(SELECT uid, max(users) AS m FROM {table} HAVING max(users) = 3) AS x", "sub-query-uid"),
+    ("(SELECT DISTINCT uid FROM {table}) AS x", "sub-query"),
+    ("(SELECT uid FROM {table} ORDER BY uid LIMIT 3) AS x", "sub-query"),
     ("(SELECT users FROM {table}) AS x", "sub-query-uid"),
     ("nobody", "other-table"),
 )

@@ -21,7 +21,7 @@ SYNTAX = {
     "table AS alias": r"FROM \S+ AS x",
     "sub-query": r"FROM \(SELECT ",
     "sub-query three deep": r"FROM \(SELECT .* FROM \(SELECT .* FROM \(SELECT ",
-    "sub-query with GROUP BY and HAVING": r"GROUP BY uid HAVING",
+    "sub-query with GROUP BY and HAVING": r"GROUP BY uid, k0 HAVING",
     "several tables": r"FROM users, users AS o",
     **{f"{join} JOIN": rf"users {join} JOIN users" for join in ("CROSS", "INNER", "LEFT OUTER", "RIGHT")},
     "JOIN": r"users JOIN users AS o ON",
