@@ -26,7 +26,7 @@ SCHEMA = Schema(
     "t", (Column("uid", Kind.INTEGER), *(Column(n, k) for n, k in KEYS.items()), Column("x", Kind.REAL)), "uid"
 )
 VALUES: dict[str, tuple[Any, ...]] = {
-    "a": ("it's", "", "NULL", None),
+    "a": ("it's|=", "", "NULL", None),
     "b": (True, False, None),
     "d": (date(1, 1, 1), date(2020, 2, 29), None),
     "m": (datetime(2020, 1, 1, 1, 2, 3, 4), datetime(1960, 1, 1), None),
