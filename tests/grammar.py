@@ -225,11 +225,12 @@ class _Writer:
         return ordered and self.table.one_row_per_user and not any(a.term for a in question.aggregates)
 
     def per_user(self, source: _Source, left: list[Condition]) -> tuple[_Source, list[Condition]]:
-        """The source as a sub-query that groups by the user, with conditions in it, in its HAVING, and behind it.
-        Ranges stay in it: those of what users have are shrunk by draws of their own."""
+        """The source as a sub-query that groups by the user, with conditions in it, in its HAVING, and behind it. The
+        two ends of a range stay together."""
         outside = [c for c in left if c.column in ORDERED and not c.terms and c.op not in ("same", "differ")]
-        places = {c: self.chance.choice(["inside", "having", "behind"]) for c in outside}
-        places |= dict.fromkeys((c for c in outside if c.op in (*INEQUALITIES, "between", "not between")), "inside")
+        where, of_ranges = ("inside", "having", "behind"), (*INEQUALITIES, "between", "not between")
+        places = {c: self.chance.choice(where) for c in outside}
+        places |= dict.fromkeys((c for c in outside if c.op in of_ranges), self.chance.choice(where))
         largest = {Col(name, self.table.kinds[name]): self.chance.choice(["max", "min"]) for name in ORDERED}
         items, inner, names = [f"{source.names[Col(UID, self.table.kinds[UID])]} AS {UID}"], {}, {}
         for number, (col, function) in enumerate(largest.items()):
