@@ -100,14 +100,29 @@ def jumps(term: Any) -> int:
     return own + sum(jumps(arg) for arg in term.args)
 
 
-# LIKE
+# LIKE: an escaped % or _ of a pattern is one of two characters that no text here has
+
+ESCAPED = {"%": "\ue000", "_": "\ue001"}
+PLAIN = str.maketrans({mark: wildcard for wildcard, mark in ESCAPED.items()})
+
+
+def literal_pattern(pattern: str, escape: str | None) -> str:
+    """The pattern with its escapes resolved."""
+    if escape is None:
+        return pattern
+    return re.sub(re.escape(escape) + "(.)", lambda found: ESCAPED.get(found[1], found[1]), pattern, flags=re.S)
+
+
+def text_of(pattern: str) -> str:
+    """What a pattern without wildcards says."""
+    return pattern.translate(PLAIN)
 
 
 def is_like(pattern: str, text: str, ignore_case: bool) -> bool:
     lower = MEANINGS["lower"]
     if ignore_case:
         pattern, text = lower(pattern), lower(text)
-    parts = {"%": ".*", "_": "."}
+    parts = {"%": ".*", "_": ".", **{mark: wildcard for wildcard, mark in ESCAPED.items()}}
     return re.fullmatch("".join(parts.get(c, re.escape(c)) for c in pattern), text, re.S) is not None
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from harness.seeds import seed64
-from tests.oracle_clear import is_range_function, piece, range_of, wildcards
+from tests.oracle_clear import is_range_function, piece, range_of, text_of, wildcards
 from tests.oracle_queries import Condition, Database, Key, Question, Row
-from tests.oracle_terms import MEANINGS, App, Term, columns
+from tests.oracle_terms import MEANINGS, App, Col, Term, columns
 
 Layers = set[tuple[str, int]]  # ("static" or "dynamic", word)
 BOTH = ("static", "dynamic")
@@ -44,6 +45,10 @@ class _Found:
             self.of_one_value(column, condition.values[0], op == "not range")
         elif op in ("range", "not range"):
             self.add(BOTH, "range", column, *map(bound_field, condition.values), *[":<>"] * (op == "not range"))
+        elif condition.terms and op == "same":
+            self.floated(condition.on(self.database))
+            [other] = condition.values
+            self.floated(other if isinstance(other, App) else Col(other, self.database.kinds[other]))
         elif op in ("same", "differ"):
             names = sorted((column, *condition.values))
             self.add(BOTH, "= column" if op == "same" else "<> column", None, *names)
@@ -93,12 +98,12 @@ class _Found:
         if marks:
             self.of_functions(condition)
         elif negative:
-            self.of_negative(condition, [pattern], cased=condition.op == "not ilike")
+            self.of_negative(condition, [text_of(pattern)], cased=condition.op == "not ilike")
         elif condition.op == "ilike":
             self.floated(condition.on(self.database))
             self.of_functions(condition)
         else:
-            self.of_equality(condition)
+            self.of_equality(replace(condition, values=(text_of(pattern),)))
 
     def of_functions(self, condition: Condition) -> None:
         """A dynamic layer for each function that removes characters (§6.13)."""

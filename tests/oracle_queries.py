@@ -25,8 +25,9 @@ MOST_JUMPS = 2
 class Condition:
     """`column op values`, as it stands in WHERE; with `term` it is about that expression, `column` is its first column.
 
-    `op` is =, <>, in, not in, null, not-null, between, not between, [not] like, [not] ilike, same or differ (of two
-    columns), an inequality, or one of UNANSWERED; in what `read` gives also range and not range.
+    `op` is =, <>, in, not in, null, not-null, between, not between, [not] like, [not] ilike, same or differ (then the
+    value is a column's name or an expression), an inequality, or one of UNANSWERED; in what `read` gives also range and
+    not range.
     """
 
     column: str
@@ -41,6 +42,11 @@ class Condition:
     def kind(self, database: Database) -> str:
         return self.on(database).kind
 
+    @property
+    def terms(self) -> list[App]:
+        """The expressions that it is about."""
+        return [term for term in (self.term, *self.values) if isinstance(term, App)]
+
     def holds(self, row: Row) -> bool:
         """SQL's three-valued logic: nothing but IS NULL is true of NULL."""
         if self.written is not None:
@@ -52,7 +58,9 @@ class Condition:
             low, value, high = comparable(self.values[0], value, self.values[1])
             return (low <= value < high) == (self.op == "range")
         if self.op in ("same", "differ"):
-            other = row[self.values[0]]
+            other = value_of(self.values[0], row) if isinstance(self.values[0], App) else row[self.values[0]]
+            if other is not None and type(value) is not type(other):  # a whole number beside a real one
+                value, other = float(value), float(other)
             return other is not None and (value == other) == (self.op == "same")
         if self.op.endswith("like"):
             return is_like(self.values[0], value, self.op.endswith("ilike")) == (not self.op.startswith("not"))
@@ -61,11 +69,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """`function([DISTINCT] column)`; the column of count(*) is "*"."""
+    """`function([DISTINCT] column)`; the column of count(*) is "*". `term`: of that multiple of the column."""
 
     function: str
     column: str = "*"
     distinct: bool = False
+    term: App | None = None
 
 
 @dataclass(frozen=True)
@@ -121,10 +130,11 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
     broken = {UNANSWERED[c.op] for c in question.conditions if c.op in UNANSWERED}
     if not question.aggregates or any(a.distinct and a.function not in DISTINCT for a in question.aggregates):
         broken.add("diffix-aggregate")
-    expressions = [c for c in question.conditions if c.term is not None]
-    if any(_unclear(database, c) for c in expressions):
+    of_terms = [c for c in question.conditions if c.terms]
+    if any(_unclear(database, c) or c.op in ("between", "not between", *INEQUALITIES) for c in of_terms):
         broken.add("diffix-unclear")
-    if any(jumps(c.term) > MOST_JUMPS for c in expressions) or any(jumps(key) > MOST_JUMPS for key in question.keys):
+    in_one = [sum(map(jumps, c.terms)) for c in question.conditions] + [jumps(key) for key in question.keys]
+    if max(in_one, default=0) > MOST_JUMPS:
         broken.add("diffix-math")
     for column in dict.fromkeys(c.column for c in question.conditions):
         ranges, lone = _stated_ranges(question, column)
@@ -138,7 +148,10 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
             broken.add("diffix-range")
             continue
         snap = (switches or Switches()).snap
+        as_said = {_produced(c) for c in question.conditions if c.column == column}  # these rows are those of no range
         for low, high, _ in ranges:
+            if ((low, high), False) in as_said:
+                continue
             low, high = comparable(*((low, high) if snap else stated(kind, low, high)))
             if low >= high or (snap and snapped(kind, low, high) is None):
                 broken.add("diffix-range")
@@ -147,7 +160,10 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
 
 def _unclear(database: Database, condition: Condition) -> bool:
     """Only positive equalities can be (§6.2, §6.5 to §6.12)."""
-    assert condition.term is not None
+    if condition.op == "same":
+        return False
+    if condition.op == "differ" or condition.term is None:
+        return True
     if condition.op == "=" or (condition.op == "in" and len(set(condition.values)) == 1):
         return False
     if kind_of_two(database, condition):

@@ -216,17 +216,35 @@ def test_a_batch_of_tables_with_one_row_and_more_a_user_is_answered_like_its_que
     assert [found.rows for found in together if isinstance(found, Answer)] == [answer.rows for answer in alone]  # type: ignore[union-attr]
 
 
-def test_the_ends_of_a_column_are_those_of_different_users_where_each_has_one_row() -> None:
-    """Beside a join in one batch, too: else users outside a range count as one."""
-    texts = ("SELECT count(*) FROM people WHERE uid BETWEEN 0 AND 100", f"{JOINED} WHERE uid BETWEEN 0 AND 100")
-    plans = [diffix().plan(analyse(parse(text), PEOPLE), History(PEOPLE)) for text in texts]
-    edges = DuckEngine(tables(rows()), SALT).run([plan for plan in plans if isinstance(plan, Plan)]).edges["uid"]
-    assert edges.low_users is not None
-    assert edges.high_users is not None
-    assert edges.known.tolist() == [16, 16]
-    assert edges.low[0].tolist() == list(range(16))
-    for low, high in zip(edges.low_users, edges.high_users, strict=True):
-        assert len({*low.tolist(), *high.tolist()}) == 32
+def test_a_range_loses_the_same_users_in_a_batch_of_tables_with_one_row_and_more_a_user() -> None:
+    """Three far below and three far above are too many to be dropped where they are six, and not where they are three
+    with rows at either end."""
+    n = 60
+    near = [50 + u % 10 for u in range(n)]
+    ages = [{0: 1, 1: 2, 2: 1, 3: 98, 4: 97, 5: 98}.get(u, near[u]) for u in range(n)]
+    base = tables(
+        {
+            "people": [(u, None, ages[u], None) for u in range(n)],
+            "payments": [(u, None, None, None, age) for u in range(n) for age in ((1 + u, 99 - u) if u < 3 else (near[u],))],
+            "visits": [],
+            "towns": [],
+        }
+    )  # fmt: skip
+    sqls = [
+        "SELECT count(*) FROM people WHERE age BETWEEN 0 AND 100",
+        "SELECT count(DISTINCT uid) FROM people p JOIN payments x ON uid = client WHERE x.age BETWEEN 0 AND 100",
+        "SELECT count(DISTINCT client) FROM payments WHERE age BETWEEN 0 AND 100",
+        "SELECT count(*) FROM people JOIN towns ON people.town = towns.town WHERE age BETWEEN 0 AND 100",
+    ]
+    payments = base.others[0].frame.rename(columns={"client": "uid", "age": "payments.age"})[["uid", "payments.age"]]
+    columns = (Column("uid", Kind.INTEGER), Column("payments.age", Kind.INTEGER))
+    alone = Table(Schema("people", columns, "uid"), payments)
+    one = 'SELECT count(DISTINCT uid) FROM people WHERE "payments.age" BETWEEN 0 AND 100'
+    for i in range(20):
+        salt = digest("range", i)
+        together = [found.rows for found in session(diffix(), base, salt).query_many(sqls)]  # type: ignore[union-attr]
+        assert together == [answer(session(diffix(), base, salt), sql).rows for sql in sqls]
+        assert together[1] == together[2] == answer(session(diffix(), alone, salt), one).rows
 
 
 def test_noise_has_the_deviation_of_its_layers() -> None:

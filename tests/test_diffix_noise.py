@@ -133,8 +133,8 @@ def test_group_by_gives_every_bucket_its_own_samples() -> None:
 
 
 @pytest.mark.parametrize("victim", ["absent", "present"])
-def test_the_difference_attack_meets_the_variance_of_the_layer_algebra(victim: str) -> None:
-    """Figure 5, k = 2 conditions in common: Q − Q' is N(0, 2) where the victim is not in the bucket, else N(1, 2k + 2).
+def test_figure_5_the_difference_attack_meets_the_variance_of_the_layer_algebra(victim: str) -> None:
+    """k = 2 conditions in common: Q − Q' is N(0, 2) where the victim is not in the bucket, else N(1, 2k + 2).
 
     The left query has one condition more, whose two layers are always new.
     """
@@ -158,8 +158,8 @@ def test_the_difference_attack_meets_the_variance_of_the_layer_algebra(victim: s
     assert abs(difference.mean() + common - (victim == "present")) < Z * np.sqrt(spread / n)
 
 
-def test_without_dynamic_layers_the_difference_attack_sees_the_victim() -> None:
-    """Figure 5: all pairs of buckets differ by the same number, the victim's by one more."""
+def test_figure_5_without_dynamic_layers_the_difference_attack_sees_the_victim() -> None:
+    """All pairs of buckets differ by the same number, the victim's by one more."""
     frame = table(400).frame
     frame.loc[frame.uid == 17, "a"] = "victim"
     rows = Table(SCHEMA, frame)

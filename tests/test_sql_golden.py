@@ -128,6 +128,7 @@ def test_every_topic_has_cases():
         "literals",
         "logic",
         "names",
+        "per_user",
     }
     assert len({case.title for case in CASES}) == len(CASES)
 
@@ -138,6 +139,13 @@ def test_columns_are_named_as_the_analyst_names_them():
         answer = session.query(sql)
     assert answer.columns == ("Dépt", "n", 'avg "x"', "age", "sum")
     assert answer.kinds == (Kind.TEXT, Kind.INTEGER, Kind.REAL, Kind.INTEGER, Kind.REAL)
+
+
+def test_columns_of_an_inner_query_are_named_as_it_names_them():
+    sql = "SELECT Years, n, x.who FROM (SELECT uid AS who, max(age) AS years, count(*) AS N FROM staff GROUP BY uid) x"
+    with asked(SCHEMA, ROWS) as session:
+        assert session.query(f"{sql} GROUP BY 1, 2, 3").columns == ("years", "N", "who")
+        assert session.query("SELECT a FROM (SELECT uid, age AS a FROM staff) AS x GROUP BY a").columns == ("a",)
 
 
 @pytest.mark.parametrize("rows", [[], ROWS], ids=["empty table", "rows"])

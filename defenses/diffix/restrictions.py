@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from defenses.diffix.conditions import Range, Stated, conditions_of
-from defenses.diffix.terms import MOST_SCALE, jumps, piece, scaled, stands_for_ranges
+from defenses.diffix.terms import MOST_SCALE, jumps, piece, scaled, seed_name, stands_for_ranges
 from harness.model import Kind, Refused
 from harness.sql.query import Aggregate, Between, Call, Compare, Condition, In, IsNull, Like, Not, Or, Query, Ref, walk
 
@@ -40,8 +40,8 @@ def refusal(
         return _must_be_clear("a selected expression")
     if time is not None and time not in (c.column.name for c in conditions if isinstance(c, Range) and not c.negated):
         return Refused("diffix-time", f"Diffix needs a range of {time} here: {time} >= a AND {time} < b.")
-    ranges = Counter(condition.column for condition in conditions if isinstance(condition, Range))
-    if several := [column.name for column, number in ranges.items() if number > 1]:
+    ranges = Counter(seed_name(condition.column) for condition in conditions if isinstance(condition, Range))
+    if several := [name for name, number in ranges.items() if number > 1]:
         return Refused("diffix-range", f"Diffix answers one range of a column; there are several of {several[0]}.")
     return None
 
@@ -62,7 +62,7 @@ def _aggregate(aggregate: Aggregate) -> Refused | None:
         return Refused(
             "diffix-expression",
             "Diffix answers aggregates of a column, or of a column times a positive constant (of at most "
-            f"{MOST_SCALE:,}), not of {column}, which could choose rows without a condition.",
+            f"{MOST_SCALE:,}), not of {column}.",
         )
     return None
 

@@ -91,9 +91,17 @@ class _Analysis(Select):
                 name, inner = node.alias, node.this
                 self.aliases.add(name.lower())
             item = self.item(inner)
-            self.outputs.append((name or (item.function if isinstance(item, Aggregate) else shown_name(item)), item))
+            self.outputs.append((name or self.title(inner, item), item))
         if len(self.outputs) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
+
+    def title(self, node: exp.Expr, item: Item) -> str:
+        """What a column of the answer is called that has no alias."""
+        if isinstance(item, Aggregate):
+            return item.function
+        if isinstance(node, exp.Column):
+            return next(name for name in self.columns if name.lower() == node.name.lower())
+        return shown_name(item)
 
     def read_keys(self) -> None:
         group = self.tree.args.get("group")
