@@ -13,7 +13,7 @@ from tests.grammar_conditions import Conditions, Names, condition_text
 from tests.grammar_refusals import Spoiling, spoiled
 from tests.grammar_terms import Terms
 from tests.oracle_clear import is_range_function, range_of
-from tests.oracle_queries import DISTINCT, INEQUALITIES, Aggregate, Condition, Database, Question
+from tests.oracle_queries import DISTINCT, INEQUALITIES, Aggregate, Condition, Database, Question, broken_rules, buckets
 from tests.oracle_tables import GROUPED, ORDERED, UID
 from tests.oracle_terms import App, Col, Term, columns, value, written
 
@@ -219,10 +219,12 @@ class _Writer:
 
     def can_be_per_user(self, question: Question) -> bool:
         """Where a user has one row, the largest of the user's values is the value, and a query over users is the one
-        over rows (§6.5). Texts and truth values have no largest one."""
+        over rows (§6.5). Texts and truth values have no largest one, and nothing is floated of a bucket of nobody."""
         columns = {*question.keys, *(a.column for a in question.aggregates)} - {"*", UID}
         ordered = all(isinstance(of, str) and of in ORDERED for of in columns)
-        return ordered and self.table.one_row_per_user and not any(a.term for a in question.aggregates)
+        if not ordered or not self.table.one_row_per_user or any(a.term for a in question.aggregates):
+            return False
+        return not broken_rules(self.table, question) and any(buckets(self.table, question).values())
 
     def per_user(self, source: _Source, left: list[Condition]) -> tuple[_Source, list[Condition]]:
         """The source as a sub-query that groups by the user, with conditions in it, in its HAVING, and behind it. The

@@ -65,14 +65,12 @@ LAST: Sequence[tuple[str, str]] = (
     (" LIMIT 1.5", "limit-number"),
     (" ORDER BY 1 LIMIT x", "limit-number"),
 )
-# {table} is the table.
+JOINS = ("", "INNER ", "RIGHT ", "LEFT OUTER ")
+# {table} is the table. Joins that are answered: tests/test_diffix_joins.py.
 SOURCES: Sequence[tuple[str, str]] = (
-    ("{table} CROSS JOIN {table} AS o", "not-supported"),
-    ("{table} JOIN {table} AS o ON {table}.uid = o.uid", "not-supported"),
-    ("{table} INNER JOIN {table} AS o ON {table}.uid = o.uid", "not-supported"),
-    ("{table} RIGHT JOIN {table} AS o ON {table}.uid = o.uid", "not-supported"),
-    ("{table} LEFT OUTER JOIN {table} AS o ON {table}.uid = o.uid", "not-supported"),
-    ("{table}, {table} AS o", "not-supported"),
+    *((f"{{table}} {kind}JOIN {{table}} AS o ON {{table}}.uid <> o.uid", "join-uid") for kind in JOINS),
+    ("{table} CROSS JOIN {table} AS o", "join-uid"),
+    ("{table}, {table} AS o", "join-uid"),
     ("(SELECT uid, k0 FROM {table} GROUP BY uid, k0 HAVING max(users) = 3) AS x", "not-grouped"),
     ("(SELECT uid, max(users) AS m FROM {table} HAVING max(users) = 3) AS x", "sub-query-uid"),
     ("(SELECT DISTINCT uid FROM {table}) AS x", "sub-query"),
@@ -119,7 +117,7 @@ def spoiled(chance: random.Random, table: Database, asked: Question, shape: str)
             return Spoiling(asked, frozenset({rule, "syntax"}), last=text)
         case "source":
             text, rule = chance.choice(SOURCES)
-            names = {"unknown-column", "other-table", "syntax"}
+            names = {"unknown-column", "other-table", "syntax", "ambiguous-name"}
             return Spoiling(asked, frozenset({rule, *names}), source=text.format(table=table.table))
     what = chance.choice(OF_QUESTIONS if shape == "groups" else OF_QUESTIONS[:-1])
     return Spoiling(with_more(chance, table, asked, what))
