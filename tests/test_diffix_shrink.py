@@ -212,10 +212,11 @@ def written(value: Any) -> str:
     return repr(value) if isinstance(value, int | float) else f"'{value}'"
 
 
-def test_the_product_drops_what_the_oracle_drops() -> None:
-    """600 buckets: the same rows are left, and the same is told of T, R″ and who is outside."""
+@pytest.mark.parametrize("seeds", [range(40), pytest.param(range(40, 140), marks=pytest.mark.fuzz)])
+def test_the_product_drops_what_the_oracle_drops(seeds: range) -> None:
+    """Six buckets a table: the same rows are left, and the same is told of T, R″ and who is outside."""
     drops = several = 0
-    for seed in range(100):
+    for seed in seeds:
         database, ends = generated(random.Random(seed))
         where = " AND ".join(f"{c} >= {written(a)} AND {c} < {written(b)}" for c, (a, b) in ends.items())
         interface = session(database, **QUIET, flatten=False, snap=False, shrink_and_drop=True)
@@ -236,8 +237,8 @@ def test_the_product_drops_what_the_oracle_drops() -> None:
             alone = f"SELECT count(*), count(DISTINCT uid) FROM t WHERE k = {k} AND {where}"
             if rows and k == seed % 6:
                 assert answer(interface, alone).rows == [expected], (seed, k)
-    assert drops > 100
-    assert several > 30
+    assert drops > len(seeds)
+    assert several > len(seeds) / 4
 
 
 def test_what_is_told_is_what_the_oracle_finds() -> None:
