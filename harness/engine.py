@@ -85,6 +85,10 @@ class DuckEngine:
             )
         self.users = int(users)
         self.unique_uid = bool(rows == users)
+        if not self.unique_uid:  # rows are then grouped by the hash: it has to tell the users apart
+            different = f"SELECT count(DISTINCT {quote(UID_HASH)}) FROM {table}"
+            if self._connection.execute(different).fetchall() != [(users,)]:
+                raise BenchmarkError(f"Two users of {self._schema.table} have the same hash; use another seed.")
         return int(rows)
 
     def find(self, update: Update) -> Delta:

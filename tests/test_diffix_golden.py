@@ -31,7 +31,7 @@ from harness.session import History, LocalSession
 from harness.sql import Plan, Query, analyse, parse
 from harness.sql.compile import compile_plan
 from tests.oracle_aggregates import Number
-from tests.oracle_comparison import assert_equal, plain
+from tests.oracle_comparison import assert_equal, column_of
 from tests.oracle_diffix import noisy_answers
 from tests.oracle_queries import Database, Switches
 from tests.oracle_reading import question_of
@@ -149,7 +149,8 @@ def compare(case: Case, answer: Answer, expected: dict[Any, list[Number | None]]
         assert Counter(answer.rows) == Counter({key: number for key, number in times.items() if number > 0})
         return
     width = len(case.query.keys)
-    shown = dict(zip([output.slot for output in case.query.outputs], plain(answer, width), strict=True))
+    slots = [output.slot for output in case.query.outputs]
+    shown = {slot: column_of(answer, place, slot < width) for place, slot in enumerate(slots)}
     found = {row[:width]: row[width:] for row in zip(*(shown[slot] for slot in sorted(shown)), strict=True)}
     assert set(found) == set(expected), case
     for key, numbers in expected.items():

@@ -313,7 +313,7 @@ def _by_key(buckets: Buckets, rules: Rules) -> list[Seeds]:
     }
 
     def word(key: Ref | Call, value: Any) -> int:
-        return layer_word(buckets.salt, table, *key_condition(key, value))
+        return (_column_word if isinstance(key, Ref) else _key_word)(buckets.salt, table, key, value)
 
     pieces = []
     for slot in range(len(buckets.keys)):
@@ -322,6 +322,13 @@ def _by_key(buckets: Buckets, rules: Rules) -> list[Seeds]:
         rows = np.flatnonzero(has & wanted)
         pieces += _pairs(rows, words[rows])
     return pieces
+
+
+def _key_word(salt: bytes, table: str, key: Ref | Call, value: Any) -> int:
+    return layer_word(salt, table, *key_condition(key, value))
+
+
+_column_word = lru_cache(maxsize=20_000, typed=True)(_key_word)  # analysts ask for the same buckets again and again
 
 
 def _pairs(rows: NDArray[np.int64], words: Words) -> list[Seeds]:
