@@ -5,4 +5,6 @@ BUILTIN = {
     "difference": "attacks.difference",
     "guess": "attacks.guess",
     "intersection": "attacks.intersection",
+    "listing": "attacks.listing",
+    "tracker": "attacks.tracker",
 }
