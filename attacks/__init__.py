@@ -6,5 +6,8 @@ BUILTIN = {
     "guess": "attacks.guess",
     "intersection": "attacks.intersection",
     "listing": "attacks.listing",
+    "outlier-sum": "attacks.outlier_sum",
+    "refusal-inference": "attacks.refusal_inference",
+    "threshold-probe": "attacks.threshold_probe",
     "tracker": "attacks.tracker",
 }

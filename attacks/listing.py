@@ -112,7 +112,7 @@ def single(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _log_sizes(mean: float, smallest: int) -> np.ndarray:
     """Geometric sizes from the smallest on, with that mean."""
     rate = 1.0 / max(mean - smallest + 1.0, 1.0 + 1e-6)
-    return np.where(SIZES < smallest, -np.inf, np.log(rate) + (SIZES - smallest) * np.log1p(-rate))
+    return np.where(smallest > SIZES, -np.inf, np.log(rate) + (SIZES - smallest) * np.log1p(-rate))
 
 
 def _log_joint(counts: np.ndarray, log_sizes: np.ndarray, deviation: float) -> np.ndarray:

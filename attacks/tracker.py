@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,10 @@ import numpy as np
 import pandas as pd
 
 from attacks.histograms import claims, secret_values
-from attacks.isolation import columns_for, is_amount, isolated, quoted, with_and_without
-from attacks.trackers import Double, Formula, General, Individual, Prefixes, Terms, Union, equals, statistics
+from attacks.isolation import columns_for, is_amount, isolated, quoted
+from attacks.trackers import Way, equals, found_in, individual, statistics
 from harness.model import Inference, Kind
 from harness.plugin import Attack, Knowledge, Session, param
-
-Way = Callable[[Any, "Formula | None"], Terms]
-"""A victim's row and the condition D -> the sum that is q(C and D)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +23,9 @@ class tracker(Attack):
     1. From outside knowledge find users whom two attributes C = (A = a and B = b) describe alone, among those with
        A = a. A query about C, or about all others, is refused.
     2. Look for a tracker T. `individual`: the users with A = a but the victim. `general`: a set as near to half of all
-       users as the known columns give, one a column, the best first (|T| from 2k to n − 2k serves for every C). `double`:
-       T near a third inside U near two thirds. `union`: two disjoint sets, each near a half, of which the one is taken
-       that the victim is not in.
+       users as the known columns give, one a column, the best first (|T| from 2k to n − 2k serves for every C).
+       `double`: T near a third inside U near two thirds. `union`: two disjoint sets, each near a half, of which the one
+       is taken that the victim is not in.
     3. With q a count, and D = the secret has this value: compute q(C and D) for each value by the tracker's formula.
        For an amount q is its sum over C. Where a set is not answered, take the next tracker.
     4. Claim the value with the highest posterior probability (see `attacks.decide`), or the amount.
@@ -39,9 +36,9 @@ class tracker(Attack):
     What stops it: noise, and interfaces without OR; of a set of users that is too small nothing is hidden by the size
     of the set alone.
 
-    Source: Denning, Denning, Schwartz, The Tracker, ACM TODS 4 (1979): general, double, union; the individual tracker is
-    Schlörer's (1975). They ask for T's size until it fits; here the sizes come from what is known, and a T that does
-    not fit shows in its refusals.
+    Source: Denning, Denning, Schwartz, The Tracker, ACM TODS 4 (1979): general, double, union; the individual tracker
+    is Schlörer's (1975). They ask for T's size until it fits; here the sizes come from what is known, and a T that
+    does not fit shows in its refusals.
     """
 
     kind: str = param("general", "which tracker", choices=("individual", "general", "double", "union"))
@@ -88,53 +85,5 @@ class tracker(Attack):
     def _ways(self, knowledge: Knowledge, victims: pd.DataFrame) -> list[Way]:
         """The trackers to try, the one that serves for the largest k first."""
         if self.kind == "individual":
-            return [_individual(victims, conjunctive) for conjunctive in (False, True)]
-        cells = knowledge.reveal(columns_for(knowledge, self.columns))
-        found = [_FOUND[self.kind](Prefixes.of(cells[column]), len(cells)) for column in cells]
-        return [way for _, way in sorted(found, key=lambda one: -one[0])]
-
-
-def _individual(victims: pd.DataFrame, conjunctive: bool) -> Way:
-    pairs = dict(zip(victims.index, with_and_without(victims), strict=True))
-
-    def way(row: Any, d: Formula | None) -> Terms:
-        group, rest = (Formula(where, "") for where in pairs[row.Index])
-        return Individual(group, rest, conjunctive).within(d)
-
-    return way
-
-
-def _described(row: Any, d: Formula | None) -> Formula:
-    c = equals(row.group, row.group_value) & equals(row.by, row.by_value)
-    return c if d is None else c & d
-
-
-def _general(sets: Prefixes, n: int) -> tuple[float, Way]:
-    i = sets.nearest(n / 2)
-    found = General(sets.formula(i))
-    return min(sets.sizes[i], n - sets.sizes[i]) / 2, lambda row, d: found.small(_described(row, d))
-
-
-def _double(sets: Prefixes, n: int) -> tuple[float, Way]:
-    i, j = sets.nearest(n / 3), sets.nearest(2 * n / 3)
-    t, u = sets.sizes[i], sets.sizes[j]
-    found = Double(sets.formula(i), sets.formula(j))
-    return min(t, (n - t) / 2, u / 2, n - u), lambda row, d: found.small(_described(row, d))
-
-
-def _union(sets: Prefixes, n: int) -> tuple[float, Way]:
-    i = sets.nearest(n / 2)
-    first = sets.formula(i)
-
-    def way(row: Any, d: Formula | None) -> Terms:
-        outside = ~first if sets.place[row.Index] <= i else first
-        return Union(outside).small(_described(row, d))
-
-    return min(sets.sizes[i], n - sets.sizes[i]) - 1, way
-
-
-_FOUND: dict[str, Callable[[Prefixes, int], tuple[float, Way]]] = {
-    "general": _general,
-    "double": _double,
-    "union": _union,
-}
+            return individual(victims)
+        return found_in(knowledge.reveal(columns_for(knowledge, self.columns)), self.kind)

@@ -7,13 +7,15 @@ condition nor its NOT holds where a column is NULL.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from attacks.isolation import literal, quoted
+from attacks.isolation import literal, quoted, with_and_without
 from harness.model import Answer
 from harness.plugin import Session
 
@@ -151,3 +153,60 @@ class Prefixes:
     def nearest(self, size: float) -> int:
         """The set whose size is nearest."""
         return int(np.abs(self.sizes - size).argmin())
+
+
+Way = Callable[[Any, Formula | None], Terms]
+"""A victim's row (of `attacks.isolation`) and the condition D -> the sum that is q(C and D)."""
+
+
+def individual(victims: pd.DataFrame) -> list[Way]:
+    """By the individual tracker, with OR and without."""
+    pairs = dict(zip(victims.index, with_and_without(victims), strict=True))
+
+    def way(row: Any, d: Formula | None, conjunctive: bool) -> Terms:
+        group, rest = (Formula(where, "") for where in pairs[row.Index])
+        return Individual(group, rest, conjunctive).within(d)
+
+    return [partial(way, conjunctive=conjunctive) for conjunctive in (False, True)]
+
+
+def found_in(cells: pd.DataFrame, kind: str) -> list[Way]:
+    """By the best tracker of that kind in each known column, what serves for the largest k first."""
+    found = [_FOUND[kind](Prefixes.of(cells[column]), len(cells)) for column in cells]
+    return [way for _, way in sorted(found, key=lambda one: -one[0])]
+
+
+def _described(row: Any, d: Formula | None) -> Formula:
+    c = equals(row.group, row.group_value) & equals(row.by, row.by_value)
+    return c if d is None else c & d
+
+
+def _general(sets: Prefixes, n: int) -> tuple[float, Way]:
+    i = sets.nearest(n / 2)
+    found = General(sets.formula(i))
+    return min(sets.sizes[i], n - sets.sizes[i]) / 2, lambda row, d: found.small(_described(row, d))
+
+
+def _double(sets: Prefixes, n: int) -> tuple[float, Way]:
+    i, j = sets.nearest(n / 3), sets.nearest(2 * n / 3)
+    t, u = sets.sizes[i], sets.sizes[j]
+    found = Double(sets.formula(i), sets.formula(j))
+    return min(t, (n - t) / 2, u / 2, n - u), lambda row, d: found.small(_described(row, d))
+
+
+def _union(sets: Prefixes, n: int) -> tuple[float, Way]:
+    i = sets.nearest(n / 2)
+    first = sets.formula(i)
+
+    def way(row: Any, d: Formula | None) -> Terms:
+        outside = ~first if sets.place[row.Index] <= i else first
+        return Union(outside).small(_described(row, d))
+
+    return min(sets.sizes[i], n - sets.sizes[i]) - 1, way
+
+
+_FOUND: dict[str, Callable[[Prefixes, int], tuple[float, Way]]] = {
+    "general": _general,
+    "double": _double,
+    "union": _union,
+}

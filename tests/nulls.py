@@ -1,4 +1,4 @@
-"""What null tests of attacks share (SCIENCE §6): a defense that answers with nothing but noise, a truth dealt out anew."""
+"""What null tests of attacks share: a defense that answers with nothing but noise, and a truth dealt out anew."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ def people() -> pd.DataFrame:
     return pd.DataFrame({"uid": u, "x": u, "g": g, "pay": (u * u * 37) % 1009})
 
 
-@lru_cache(maxsize=None)
+@cache
 def session(k: int) -> LocalSession:
     table = Table(SCHEMA, people())
     return LocalSession(SCHEMA, DuckEngine(table, b"s" * 32), k_threshold(k=k, upper=True), np.random.default_rng(0))
