@@ -144,8 +144,8 @@ def test_null_keys_are_a_bucket_of_their_own(spec: str) -> None:
         (sticky, "scale", -1.0, "a number from 0 up"),
         (sticky, "scale", False, "a number from 0 up"),
         (sticky, "scale", None, "a number from 0 up"),
-        *((diffix, name, value, "true or false") for name in ("static", "dynamic", "low_count", "noisy_threshold", "flatten")
-          for value in (0, "no", None)),
+        *((diffix, name, value, "true or false") for value in (0, "no", None)
+          for name in ("static", "dynamic", "low_count", "noisy_threshold", "flatten")),
     ],
 )  # fmt: skip
 def test_a_parameter_out_of_range_is_named_with_what_is_allowed(

@@ -27,7 +27,9 @@ def rows() -> Table:
 # The attack
 
 
-@pytest.mark.parametrize("defense", ["none", "k-threshold", "sticky", "diffix:flatten=false"])
+@pytest.mark.parametrize(
+    "defense", ["none", "diffix:flatten=false", *(pytest.param(d, marks=LONG) for d in ("k-threshold", "sticky"))]
+)
 def test_an_outlier_shows_in_sums(defense: str):
     assert kappas(defense, ATTACK, 1, "best-case").tolist() == [1.0]
 
@@ -72,6 +74,7 @@ def test_nothing_comes_of_noise(tmp_path: Path):
     assert is_nothing(against_noise(tmp_path, ATTACK, 10, dataset="best-case"))
 
 
+@LONG
 def test_nothing_is_right_about_a_permuted_truth():
     assert is_nothing(against_a_permuted_truth(ATTACK, 8, dataset="best-case"))
 

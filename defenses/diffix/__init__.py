@@ -61,7 +61,7 @@ class diffix(Defense):
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")
     low_count: bool = param(True, "low-count suppression")
-    noisy_threshold: bool = param(True, "a low-count threshold drawn for each set of users; else it is 4 for all (§5.3)")
+    noisy_threshold: bool = param(True, "a low-count threshold drawn for each set of users, else 4 for all (§5.3)")
     flatten: bool = param(True, "flattening of the largest contributions")
     snap: bool = param(True, "snapped alignment of ranges")
     float: bool = param(True, "seeding of unclear equalities by the values that the rows really have")
