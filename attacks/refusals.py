@@ -13,7 +13,7 @@ from harness.plugin import Session
 
 MARGIN = 4  # users by which sets exceed k, so that a noisy threshold shows them
 TRIED = 50  # random sets by which the chance to be shown is measured
-SURE = 1.0 - 1e-6  # a victim is asked about no more at this probability
+SURE = 0.999  # a victim is asked about no more at this probability, a value no more at the rest of it
 SAMPLE = 200  # users whose histogram tells the values of the secret
 
 
@@ -54,17 +54,17 @@ def by_size(
     size, rates = _most_telling(session, others, k, rng)
     chance = _chance_shown(shares, size, *rates)
     log = np.tile(np.log(shares.to_numpy()), (len(victims), 1))
+    lacking = [_lacks(secret, value) for value in shares.index]
     for _ in range(most):
-        open_ = np.flatnonzero(_normal(log).max(axis=1) < SURE)
-        if not len(open_):
+        probability = _normal(log)
+        asked = (probability.max(axis=1, keepdims=True) < SURE) & (probability > 1.0 - SURE)
+        if not asked.any():
             break
-        wheres = []
-        for i in open_:
-            mates = rng.choice(len(others), min(size - 1, len(others)), replace=False)
-            members = among(session, [victims[i], *(others[j] for j in mates)])
-            wheres += [f"{members} AND {_lacks(secret, value)}" for value in shares.index]
-        seen = shown(session, wheres).reshape(len(open_), len(shares))
-        log[open_] += seen @ np.log(chance).T + ~seen @ np.log(1 - chance).T
+        mates = [rng.choice(len(others), min(size - 1, len(others)), replace=False) for _ in victims]
+        sets = [among(session, [uid, *(others[j] for j in with_)]) for uid, with_ in zip(victims, mates, strict=True)]
+        seen = np.zeros(asked.shape, dtype=bool)
+        seen[asked] = shown(session, [f"{sets[i]} AND {lacking[j]}" for i, j in np.argwhere(asked)])
+        log += (asked & seen) @ np.log(chance).T + (asked & ~seen) @ np.log(1 - chance).T
     return shares.index, _normal(log)
 
 

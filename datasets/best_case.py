@@ -11,7 +11,8 @@ from harness.model import Column, Kind, Schema, Table
 from harness.plugin import Dataset, param
 
 LEADS_AMOUNT = 1_000_000
-OTHERS_AMOUNT = (10_000, 20_000)
+LEAST = 10_000  # of the others, who have up to twice as much
+GOLDEN = (5**0.5 - 1) / 2  # its multiples are spread evenly between whole numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +25,13 @@ class best_case(Dataset):
        with all attributes, and without any one of the binary ones shares the rest with `others` users, who all differ
        in it: each binary attribute in turn isolates the lead from a set that is large enough to be shown.
     3. The secret `positive` is true for half of the others of each such set (one more of an odd number), and for every
-       second lead in random order, so that nothing predicts a lead's.
+       second lead, so that nothing else predicts a lead's.
     4. `lead` says who is the lead: the one attribute that isolates the lead from the whole cluster. The lead's `amount`
-       is 1,000,000, that of the others uniform between 10,000 and 20,000.
+       is 1,000,000, those of the others are spread evenly between 10,000 and 20,000.
+    5. Uids are the numbers from 1 on in an order that skips about.
 
     The leads are the victims; the others cannot be, for of users with binary attributes not all can be alone with
-    theirs and still share all but one with many. The same rows in every trial.
+    theirs and still share all but one with many. Nothing is random: the rows are the same in every trial.
 
     Source: made after the requirements of the differential attack of Gadotti et al. 2019 (its synthetic data are not
     published) and of Diffix-Birch, Figures 5 and 6.
@@ -51,15 +53,15 @@ class best_case(Dataset):
         n = each * self.clusters
         lead = np.arange(n) % each == 0
         positive = np.tile(np.r_[False, np.tile(np.arange(self.others) % 2 == 0, binary)], self.clusters)
-        positive[lead] = rng.permutation(np.arange(self.clusters) % 2 == 0)
+        positive[lead] = np.arange(self.clusters) % 2 == 0
         names = np.array([f"C{i:03d}" for i in range(1, self.clusters + 1)], dtype=object)
         frame = pd.DataFrame(
             {
-                "uid": rng.permutation(n) + 1,
+                "uid": np.argsort(np.arange(n) * GOLDEN % 1.0) + 1,
                 "cluster": np.repeat(names, each),
                 **{f"b{i + 1}": np.tile(bits[:, i], self.clusters) for i in range(binary)},
                 "lead": lead,
-                "amount": np.where(lead, LEADS_AMOUNT, rng.integers(*OTHERS_AMOUNT, size=n, endpoint=True)),
+                "amount": np.where(lead, LEADS_AMOUNT, LEAST + np.arange(n) * GOLDEN % 1.0 * LEAST).astype(np.int64),
                 "positive": positive,
             }
         )
