@@ -70,15 +70,15 @@ def test_a_count_of_nobody_shows_nobody():
     ],
 )
 def test_controls_leak_by_what_they_refuse(defense: str):
-    assert kappas(defense, "refusal-inference", 1, victims=8).tolist() == [1.0]
+    assert kappas(defense, "refusal-inference", 1, victims=5).tolist() == [1.0]
 
 
 def test_null_is_a_value_as_any_other():
     """Every second user has NULL: with one of them in a set, the question that leaves out a band leaves out two."""
-    victims, others = [0, 1, 2, 3], list(range(10, 400))
+    victims, others = [0, 1, 2], list(range(10, 400))
     asked = session("k-threshold:k=3")
     values, probability = by_size(asked, "band", victims, others, 3, 50, np.random.default_rng(2))
-    assert [values[i] for i in probability.argmax(axis=1)] == ["a", None, "a", None]
+    assert [values[i] for i in probability.argmax(axis=1)] == ["a", None, "a"]
     assert probability.max(axis=1).min() > 0.999
 
 

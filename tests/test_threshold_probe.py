@@ -39,13 +39,17 @@ def simulated(trials: int, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("defense", ["k-threshold", "diffix:noisy_threshold=false"])
 def test_a_hard_threshold_tells_everything(defense: str):
-    assert kappas(defense, "threshold-probe", 1).tolist() == [1.0]
+    assert kappas(defense, "threshold-probe", 1, victims=5).tolist() == [1.0]
 
 
-@pytest.mark.parametrize("trials", [2, pytest.param(20, marks=pytest.mark.science)])
-def test_the_noisy_threshold_lets_one_user_show_in_seven_cases_of_ten(trials: int):
+def test_by_the_law_of_the_threshold_alone_seven_cases_of_ten_show():
+    assert simulated(4000, np.random.default_rng(1)).mean() == pytest.approx(0.72, abs=0.01)
+
+
+@pytest.mark.science
+def test_the_noisy_threshold_lets_one_user_show_in_seven_cases_of_ten():
+    trials = 20
     whole = simulated(4000, np.random.default_rng(1))
-    assert whole.mean() == pytest.approx(0.72, abs=0.01)
     bound = Z * whole.std(ddof=1) / np.sqrt(trials)
     assert abs(kappas("diffix", "threshold-probe", trials).mean() - whole.mean()) < bound + 0.02, (
         "0.02: the shares' noise"
@@ -64,7 +68,7 @@ def test_four_users_are_told_from_three_with_an_accuracy_of_074():
     table = registry.dataset("employees")[0].load(generator(1))
     session = LocalSession(table.schema, DuckEngine(table, b"s" * 32), diffix(), np.random.default_rng(0))
     sets = [group["uid"].to_numpy() for _, group in table.frame.groupby("salary_band")]
-    each = 300
+    each = 150
     rate = {}
     for size in (3, 4):
         chosen = [row for uids in sets for row in uids[: each // BANDS * size].reshape(-1, size).tolist()]
@@ -84,15 +88,16 @@ def test_a_value_without_a_set_keeps_its_share():
     np.testing.assert_allclose(found[3], rest / rest.sum())
 
 
+@pytest.mark.science
 def test_only_presence_is_used():
     """Noise on every count changes nothing: the same claims as without."""
     claims = []
     for defense in ("k-threshold", "k-threshold+output-perturbation:kind=add,scale=1000"):
-        result = judged(defense, "threshold-probe", victims=5)
+        result = judged(defense, "threshold-probe", victims=2)
         result.close()
         claims.append([(claim.uid, claim.value) for claim in result.outcome.claims])
     assert claims[0] == claims[1]
-    assert len(claims[0]) == 5
+    assert len(claims[0]) == 2
 
 
 @pytest.mark.science
