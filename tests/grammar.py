@@ -13,8 +13,8 @@ from tests.grammar_conditions import Conditions, Names, condition_text
 from tests.grammar_refusals import Spoiling, spoiled
 from tests.grammar_terms import Terms
 from tests.oracle_clear import is_range_function, range_of
-from tests.oracle_queries import DISTINCT, Aggregate, Condition, Database, Question
-from tests.oracle_tables import GROUPED, UID
+from tests.oracle_queries import DISTINCT, INEQUALITIES, Aggregate, Condition, Database, Question
+from tests.oracle_tables import GROUPED, ORDERED, UID
 from tests.oracle_terms import App, Col, Term, columns, value, written
 
 AGGREGATES = (
@@ -141,8 +141,11 @@ class _Writer:
         question, left = spoiling.question, list(spoiling.question.conditions)
         source = self.table_source()
         texts = [text(source.names) for text in spoiling.conditions]
-        for level in range(self.chance.choice([0] * 6 + [1, 1, 2, 3]) if shape != "star" else 0):
-            source, left, texts = self.nested(source, question, left, texts, level)
+        if shape != "star" and not spoiling.broken and self.can_be_per_user(question) and self.maybe(0.4):
+            source, left = self.per_user(source, left)
+        else:
+            for level in range(self.chance.choice([0] * 6 + [1, 1, 2, 3]) if shape != "star" else 0):
+                source, left, texts = self.nested(source, question, left, texts, level)
         where = [*(condition_text(self.table, c, source.names, self.spelling) for c in left), *texts]
         shown, items, spoken = self.items(question, source, shape)
         sql = "SELECT " + ("DISTINCT " if shape == "distinct" else "") + ", ".join(items + spoiling.items(source.names))
@@ -213,6 +216,42 @@ class _Writer:
         names = {term: prefix + name for term, name in names.items()}
         text = f"({inner}){self.chance.choice([' AS', ''])} {alias}"
         return _Source(text, alias, self.said(names), list(source.columns)), [c for c in left if c not in inside], []
+
+    def can_be_per_user(self, question: Question) -> bool:
+        """Where a user has one row, the largest of the user's values is the value, and a query over users is the one
+        over rows (§6.5). Texts and truth values have no largest one."""
+        columns = {*question.keys, *(a.column for a in question.aggregates)} - {"*", UID}
+        ordered = all(isinstance(of, str) and of in ORDERED for of in columns)
+        return ordered and self.table.one_row_per_user and not any(a.term for a in question.aggregates)
+
+    def per_user(self, source: _Source, left: list[Condition]) -> tuple[_Source, list[Condition]]:
+        """The source as a sub-query that groups by the user, with conditions in it, in its HAVING, and behind it. The
+        two ends of a range stay together."""
+        outside = [c for c in left if c.column in ORDERED and not c.terms and c.op not in ("same", "differ")]
+        where, of_ranges = ("inside", "having", "behind"), (*INEQUALITIES, "between", "not between")
+        places = {c: self.chance.choice(where) for c in outside}
+        places |= dict.fromkeys((c for c in outside if c.op in of_ranges), self.chance.choice(where))
+        largest = {Col(name, self.table.kinds[name]): self.chance.choice(["max", "min"]) for name in ORDERED}
+        items, inner, names = [f"{source.names[Col(UID, self.table.kinds[UID])]} AS {UID}"], {}, {}
+        for number, (col, function) in enumerate(largest.items()):
+            inner[col] = f"{function}({source.names[col]})"
+            names[col] = f"u{number}"
+            items.append(f"{inner[col]} AS u{number}")
+        texts: dict[str, list[str]] = {"inside": [], "having": []}
+        for c in left:
+            place = places.get(c, "inside")
+            if place != "behind":
+                said = source.names if place == "inside" else self.chance.choice([inner, names])
+                texts[place].append(condition_text(self.table, c, said, self.spelling))
+        self.chance.shuffle(items)
+        text = f"SELECT {', '.join(items)} FROM {source.text}"
+        text += f" WHERE {self.joined(texts['inside'])}" if texts["inside"] else ""
+        text += f" GROUP BY {source.names[Col(UID, self.table.kinds[UID])]}"
+        text += f" HAVING {self.joined(texts['having'])}" if texts["having"] else ""
+        self.forms |= {"per user"} | ({"HAVING per user"} if texts["having"] else set())
+        names[Col(UID, self.table.kinds[UID])] = UID
+        behind = [c for c in left if places.get(c) == "behind"]
+        return _Source(f"({text}) AS g", "g", names, list(names)), behind
 
     def joined(self, where: list[str]) -> str:
         return " AND ".join(self.chance.choice([text, f"({text})"]) if len(where) > 1 else text for text in where)

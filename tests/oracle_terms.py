@@ -73,7 +73,8 @@ def columns(term: Term) -> tuple[Col, ...]:
 def value(term: Term, row: Mapping[str, Any]) -> Any:
     """What the term is on a row; None for NULL."""
     if isinstance(term, Col):
-        return row[term.name]
+        cell = row[term.name]
+        return cell + 0.0 if isinstance(cell, float) else cell  # a table has one zero
     if isinstance(term, Val):
         return term.value
     args = [value(arg, row) for arg in term.args]

@@ -168,6 +168,11 @@ REFUSED = {
         f"SELECT count(*) FROM t WHERE b NOT IN ({', '.join(map(str, range(1_501)))})",
         f"SELECT a, count(*) FROM t WHERE b IN ({', '.join(map(str, range(1_500)))}) AND c <> 1 GROUP BY a",
     ],
+    "diffix-join": [
+        "SELECT count(*) FROM t LEFT JOIN t AS u ON t.uid = u.uid AND u.a = 'x'",
+        "SELECT count(*) FROM t LEFT JOIN t AS u ON t.uid = u.uid AND t.a <> u.a",
+        "SELECT count(*) FROM t AS u RIGHT JOIN t ON t.uid = u.uid AND u.a = left(t.a, 1)",
+    ],
     "diffix-condition": [
         "SELECT count(*) FROM t WHERE NOT (a = 'x' AND b = 1)",
         "SELECT count(*) FROM t WHERE NOT b < 3",

@@ -22,6 +22,8 @@ SYNTAX = {
     "sub-query": r"FROM \(SELECT ",
     "sub-query three deep": r"FROM \(SELECT .* FROM \(SELECT .* FROM \(SELECT ",
     "sub-query with GROUP BY and HAVING": r"GROUP BY uid, k0 HAVING",
+    "sub-query per user": r"GROUP BY \S*uid\S*\) AS g",
+    "sub-query per user with HAVING": r"GROUP BY \S*uid\S* HAVING [^)]*(max|min|u\d).* AS g",
     "several tables": r"FROM users, users AS o",
     **{f"{join} JOIN": rf"users {join} JOIN users" for join in ("CROSS", "INNER", "LEFT OUTER", "RIGHT")},
     "JOIN": r"users JOIN users AS o ON",

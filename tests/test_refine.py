@@ -145,6 +145,12 @@ def test_a_column_that_narrowing_needs_is_reserved() -> None:
         DuckEngine(Table(schema, pd.DataFrame({"uid": [1], f"{PART} k0": [1]})), SALT)
 
 
+def test_users_who_cannot_be_told_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.engine.uid_hash", lambda schema, salt: "0::UBIGINT")
+    with pytest.raises(BenchmarkError, match="Two users of t have the same hash; use another seed"):
+        engine(rows_a_user=3)
+
+
 # The contract
 
 

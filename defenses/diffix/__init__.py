@@ -56,7 +56,7 @@ class diffix(Defense):
     hashes with the salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
 
-    computes = reports_noise = shows_rows = True
+    computes = reports_noise = shows_rows = joins = True
 
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")

@@ -76,7 +76,7 @@ def shrunk(buckets: Buckets) -> Refining:
     one: dict[int, tuple[Buckets, int]] = {}
     for own in by_column.values():
         rows = [test.row for test in own]
-        if not buckets.one_row_per_user:
+        if not _one_row(buckets):
             beyond = yield _plans(buckets, {test.row: [test] for test in own}, outside=True)
             users = {row: int(beyond.users[at]) for row, at in _places(beyond, buckets, rows).items()}
             own = [replace(test, outside=users[test.row]) for test in own]
@@ -200,7 +200,12 @@ def _outside(edges: Edges, rows: Whole, bounds: Bounds, buckets: Buckets, kind: 
     known = np.arange(edges.low.shape[1]) < edges.known[rows, None]
     below = ((edges.low[rows] < first) & known).sum(axis=1)
     above = ((edges.high[rows] >= last) & known).sum(axis=1)
-    return np.asarray(below + above if buckets.one_row_per_user else np.maximum(below, above))
+    return np.asarray(below + above if _one_row(buckets) else np.maximum(below, above))
+
+
+def _one_row(buckets: Buckets) -> bool:
+    """Whether nobody can be at both ends of a column in any bucket of the batch."""
+    return buckets.one_row_per_user and all(plan.query.joins is None for plan in buckets.plans)
 
 
 def _plans(buckets: Buckets, tests: dict[int, list[_Test]], outside: bool = False) -> list[Plan]:

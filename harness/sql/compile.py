@@ -21,7 +21,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql import astray, edges, users
+from harness.sql import astray, edges, joins, users
 from harness.sql.aggregates import SQUARE, aggregate_tree, count, double, known, measured, merged, of_user, over, sides
 from harness.sql.apart import Rows, counts_users, is_apart, joined, positions, same_keys, with_apart
 from harness.sql.astray import picked, strayed
@@ -35,7 +35,8 @@ from harness.sql.query import Aggregate, Query, Ref, is_of_users
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
     """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for. The
-    salt keys the choice of rows where the plan has a sample."""
+    salt keys the choice of rows where the plan has a sample. Of joined tables a user can have several rows."""
+    unique_uid = unique_uid and plan.query.joins is None
     tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid, salt)
     if plan.stored_below > 0:
         stored = replace(plan, query=replace(plan.query, table=STORED))
@@ -184,7 +185,7 @@ def query_text(query: Query) -> str:
     """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
     slots = [term_tree(key) for key in query.keys] + [aggregate_tree(a) for a in query.aggregates]
     columns = [slots[output.slot] for output in query.outputs]
-    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
+    select = exp.select(*columns).from_(joins.source(Plan(query)), copy=False)
     if query.where is not None:
         select = select.where(condition_tree(query.where), copy=False)
     return select.group_by(*(term_tree(key) for key in query.keys), copy=False).sql(dialect="duckdb", copy=False)

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql import edges
+from harness.sql import edges, joins
 from harness.sql.aggregates import aggregate_tree, known, over
 from harness.sql.edges import PART
 from harness.sql.expressions import cast, column_tree, condition_tree, term_tree
 from harness.sql.functions import finite
 from harness.sql.nodes import call, named, quoted
 from harness.sql.plan import ROW_NUMBER, UID_HASH, Plan
-from harness.sql.query import PerUser, Query, Ref, Scalar, columns_of, is_of_users, refs_of
+from harness.sql.query import PerUser, Query, Ref, Scalar, is_of_users
 
 LOW, HIGH, ALL = "#low ", "#high ", "#all "
 USERS = "users"
@@ -50,7 +50,7 @@ def source(plan: Plan, uid: str) -> exp.Expr:
     if len(plan.within) > 1:
         by.append(exp.column(NUMBER, table=ROWS, quoted=True))
         columns.append(named(by[-1].copy(), NUMBER))
-    rows = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
+    rows = exp.select(*columns).from_(joins.source(plan), copy=False)
     own = (condition_tree(condition) for condition in query.conjuncts if not is_of_users(condition))
     rows = within(rows.where(*own, copy=False), plan, of_rows=True)
     return rows.group_by(*(column.copy() for column in by), copy=False).subquery(USERS, copy=False)
@@ -133,15 +133,4 @@ def _value(ref: PerUser) -> exp.Expr:
 
 
 def _values(plan: Plan) -> list[PerUser]:
-    return [ref for ref in dict.fromkeys(_refs(plan)) if isinstance(ref, PerUser)]
-
-
-def _refs(plan: Plan) -> Iterator[Ref]:
-    query = plan.query
-    for term in (*query.keys, *(a.on for a in query.aggregates if a.on is not None)):
-        yield from refs_of(term)
-    for condition in query.conjuncts:
-        yield from columns_of(condition)
-    yield from (*plan.floated, *plan.spans, *plan.edges)
-    for ref, _, _ in plan.within[0].ranges if plan.within else ():
-        yield ref
+    return [ref for ref in dict.fromkeys(joins.columns(plan)) if isinstance(ref, PerUser)]
