@@ -5,4 +5,9 @@ BUILTIN = {
     "difference": "attacks.difference",
     "guess": "attacks.guess",
     "intersection": "attacks.intersection",
+    "listing": "attacks.listing",
+    "outlier-sum": "attacks.outlier_sum",
+    "refusal-inference": "attacks.refusal_inference",
+    "threshold-probe": "attacks.threshold_probe",
+    "tracker": "attacks.tracker",
 }

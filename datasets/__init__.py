@@ -2,6 +2,7 @@
 
 BUILTIN = {
     "bank": "datasets.bank",
+    "best-case": "datasets.best_case",
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",

@@ -364,6 +364,7 @@ class Attack(Plugin):
 
     claims: ClassVar[Literal["inference", "singling-out", "linkability"]] = "inference"
     exact_against_none: ClassVar[bool] = True
+    by_uid: ClassVar[bool] = False  # asks for its victims by their uid, which costs nothing
 
     def skip(self, schema: Schema, secret: str) -> str | None:
         """Why this attack cannot be run on such a table and secret, or None."""
