@@ -4,5 +4,6 @@ BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
+    "surnames": "datasets.surnames",
     "uniform": "datasets.uniform",
 }
