@@ -49,6 +49,7 @@ def test_every_page_in_the_folder_is_in_the_dict(kind: str):
 
 ROTATION = 3
 OFTEN = ("none", "diffix", "microaggregation")
+NOBODY = ("like-isolation", "range-isolation")  # no employee is eligible; their own tests bring victims
 SHARE = [
     pytest.param(kind, name, marks=())
     if kind != "defenses" or name in OFTEN or number % ROTATION == 0
@@ -63,8 +64,8 @@ def test_every_built_in_page_keeps_its_contract(kind: KindName, name: str, tmp_p
     assert len(findings) == len(CHECKS[kind])
     for finding in findings:
         assert finding.status != "failed", f"{finding.check} {finding.reason}"
-        skips = name == "guess" and "exact_against_none" in finding.check
-        assert (finding.status == "skipped") == skips, finding.reason
+        skips = (name == "guess" and "exact_against_none" in finding.check) or (name in NOBODY and finding.reason)
+        assert (finding.status == "skipped") == bool(skips), finding.reason
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
@@ -105,7 +106,13 @@ def end(defense: str, attack: str, dataset: str, secret: str | None = None) -> N
 PAIRS = [(defense, attack) for defense in DEFENSES for attack in ATTACKS]
 
 
-@pytest.mark.parametrize(("defense", "attack"), PAIRS)
+@pytest.mark.parametrize(
+    ("defense", "attack"),
+    [
+        pytest.param(*pair, marks=() if pair[0] in OFTEN or number % ROTATION == 0 else pytest.mark.science)
+        for number, pair in enumerate(PAIRS)
+    ],
+)
 def test_every_pair_ends_on_a_small_table(defense: str, attack: str):
     end(defense, attack, "employees:size=300")
 
