@@ -24,12 +24,12 @@ def secret_values(session: Session, secret: str) -> pd.Series:
 
 def histogram_queries(session: Session, secret: str, victims: pd.DataFrame) -> list[str]:
     """Per victim two queries: the histogram of the secret in the group with, then without the victim."""
-    table = quoted(session.schema.table)
-    return [
-        f"SELECT {quoted(secret)}, count(*) FROM {table} WHERE {where} GROUP BY 1"
-        for pair in with_and_without(victims)
-        for where in pair
-    ]
+    return [histogram_query(session, secret, where) for pair in with_and_without(victims) for where in pair]
+
+
+def histogram_query(session: Session, secret: str, where: str, of: str = "count(*)") -> str:
+    """The histogram of the secret among those who meet the condition; `of`: the aggregate of each value."""
+    return f"SELECT {quoted(secret)}, {of} FROM {quoted(session.schema.table)} WHERE {where} GROUP BY 1"
 
 
 def sum_queries(session: Session, secret: str, victims: pd.DataFrame) -> list[str]:
@@ -65,8 +65,22 @@ def claims(
 
     `counts`: (2V, B), the histograms with and without the victim in turn.
     """
-    best, confidence = choose(posterior(counts[0::2], counts[1::2], values.to_numpy(), spread), rng)
-    shown = ~np.isnan(counts).reshape(len(victims), -1).all(axis=1)
+    yield from claims_of(counts[0::2], counts[1::2], values, victims, spread, min_confidence, rng)
+
+
+def claims_of(
+    with_victim: np.ndarray,
+    without: np.ndarray,
+    values: pd.Series,
+    victims: pd.DataFrame,
+    spread: float,
+    min_confidence: float,
+    rng: np.random.Generator,
+    layers: int = 0,
+) -> Iterator[Inference]:
+    """The same from histograms with and without the victim, (V, B) or (V, S, B) for S pairs a victim."""
+    best, confidence = choose(posterior(with_victim, without, values.to_numpy(), spread, layers), rng)
+    shown = ~(np.isnan(with_victim) & np.isnan(without)).reshape(len(victims), -1).all(axis=1)
     for uid, value, sure, is_shown in zip(victims.index, values.index[best], confidence, shown, strict=True):
         if is_shown and sure >= min_confidence:
             yield Inference(uid, value, float(sure))

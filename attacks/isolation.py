@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,35 @@ def isolated(knowledge: Knowledge, columns: Sequence[str], smallest_group: int) 
     found = pd.concat(ways) if ways else _nobody(cells)
     found = found.sort_values("size", kind="stable")
     return found[~found.index.duplicated()].sort_index()
+
+
+def high_earners(knowledge: Knowledge, found: pd.DataFrame, amount: str) -> pd.DataFrame:
+    """The isolated users who have more of the amount (above 0) than the average of their group, with the column
+    `amount`."""
+    cells = knowledge.reveal(tuple(dict.fromkeys((amount, *found["group"]))))
+    amounts = cells[amount].astype(float)
+    means = {group: amounts.groupby(cells[group]).mean() for group in found["group"].unique()}
+    average = [means[row.group][row.group_value] for row in found.itertuples(index=False)]
+    found = found.assign(amount=amounts.loc[found.index].to_numpy())
+    return found[(found["amount"] > 0) & (found["amount"] > np.array(average, dtype=float))]
+
+
+def with_reference(knowledge: Knowledge, found: pd.DataFrame) -> pd.DataFrame:
+    """The isolated users for whom there is another group in which nobody has their value of B, with the largest such
+    in the column `reference`."""
+    cells = knowledge.reveal(tuple(dict.fromkeys((*found["group"], *found["by"])))) if len(found) else found
+    sizes = {a: cells[a].value_counts() for a in found["group"].unique()}
+    pairs = set(zip(found["group"], found["by"], strict=True))
+    known = {(a, b): cells.groupby(a)[b].count() for a, b in pairs}
+    having = {pair: set(cells.groupby(list(pair)).size().index) for pair in pairs}
+
+    def largest(row: Any) -> object:
+        size, pair = sizes[row.group], (row.group, row.by)
+        complete = size.index[known[pair].reindex(size.index) == size]  # B <> b would leave out NULL, too
+        return next((a for a in complete if (a, row.by_value) not in having[pair]), None)
+
+    found = found.assign(reference=[largest(row) for row in found.itertuples(index=False)])
+    return found[found["reference"].notna()]
 
 
 def columns_for(knowledge: Knowledge, wanted: Sequence[str]) -> tuple[str, ...]:

@@ -6,5 +6,6 @@ BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
+    "surnames": "datasets.surnames",
     "uniform": "datasets.uniform",
 }

@@ -49,6 +49,7 @@ def test_every_page_in_the_folder_is_in_the_dict(kind: str):
 
 ROTATION = 3
 OFTEN = ("none", "diffix", "microaggregation")
+NOBODY = ("like-isolation", "range-isolation")  # no employee is eligible; their own tests bring victims
 SHARE = [
     pytest.param(kind, name, marks=())
     if kind != "defenses" or name in OFTEN or number % ROTATION == 0
@@ -63,7 +64,8 @@ def test_every_built_in_page_keeps_its_contract(kind: KindName, name: str, tmp_p
     assert len(findings) == len(CHECKS[kind])
     for finding in findings:
         assert finding.status != "failed", f"{finding.check} {finding.reason}"
-        assert (finding.status == "skipped") == may_skip(kind, name, finding.check), finding.reason
+        skips = may_skip(kind, name, finding.check) or (name in NOBODY and bool(finding.reason))
+        assert (finding.status == "skipped") == skips, finding.reason
 
 
 def may_skip(kind: KindName, name: str, check: str) -> bool:
@@ -113,7 +115,7 @@ def end(defense: str, attack: str, dataset: str, secret: str | None = None) -> N
 PAIRS = [(defense, attack) for defense in DEFENSES for attack in ATTACKS]
 
 
-TURN = 4
+TURN = 8
 PAIRS_IN_TURN = [
     pytest.param(defense, attack, marks=() if (i + j) % TURN == 0 else pytest.mark.science)
     for i, defense in enumerate(DEFENSES)
