@@ -8,6 +8,11 @@ BUILTIN = {
     "guess": "attacks.guess",
     "intersection": "attacks.intersection",
     "like-isolation": "attacks.like_isolation",
+    "listing": "attacks.listing",
+    "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
+    "refusal-inference": "attacks.refusal_inference",
     "split-averaging": "attacks.split_averaging",
+    "threshold-probe": "attacks.threshold_probe",
+    "tracker": "attacks.tracker",
 }

@@ -1,6 +1,8 @@
 """Datasets: one page each. A page is named here by its registry name."""
 
 BUILTIN = {
+    "bank": "datasets.bank",
+    "best-case": "datasets.best_case",
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",

@@ -17,6 +17,8 @@ from harness.sql.query import Call, Ref
 
 def value_field(value: Any) -> Field:
     """A column value as a seed field. Dates and times carry their kind; NULL, NaN, '' and 'NULL' all differ."""
+    if type(value) is int:
+        return ("integer", value)
     match value:
         case datetime():
             return ("datetime", value.isoformat())

@@ -1,4 +1,5 @@
-"""DuckDB under lock: one protected table in memory, no files, no settings, and exact results as Buckets."""
+"""DuckDB under lock: one protected table in memory, with those beside it, no files, no settings, and exact results as
+Buckets."""
 
 from __future__ import annotations
 
@@ -10,17 +11,18 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from harness.errors import BenchmarkError, EngineError
 from harness.gather import Batch, Result
-from harness.model import Delta, Table, Update
+from harness.model import Delta, Schema, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
 from harness.sql.compile import compile_plan, domain_text
 from harness.sql.distinct import merge_shared
 from harness.sql.edges import PART
+from harness.sql.joins import JOIN
 from harness.sql.plan import (
     ROW_NUMBER,
     STORED,
@@ -28,6 +30,9 @@ from harness.sql.plan import (
     Buckets,
     Plan,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CACHED_BUCKETS = 2_000_000
 IDLE = 4  # databases that a process keeps for the next engine
@@ -40,8 +45,9 @@ _idle: defaultdict[tuple[int, int, str], list[duckdb.DuckDBPyConnection]] = defa
 class DuckEngine:
     """The engine of one trial.
 
-    The table is loaded with two hidden columns: a row number and a keyed hash of the uid, both under names that no
-    analyst can reach. Equal SQL is executed once, as long as the rows do not change.
+    The table, and each beside it, is loaded with two hidden columns: a row number and, where rows have users, a keyed
+    hash of the uid, both under names that no analyst can reach. Equal SQL is executed once, as long as the rows do not
+    change.
     """
 
     def __init__(self, table: Table, salt: bytes, threads: int = 1, memory: str = "4GB") -> None:
@@ -58,21 +64,27 @@ class DuckEngine:
             raise BenchmarkError(f"The table {table.schema.table} cannot be loaded: {error}") from error
 
     def _load(self, table: Table) -> None:
-        schema = table.schema
-        if clash := [name for name in schema.names if name in (ROW_NUMBER, UID_HASH) or name.startswith(PART)]:
+        for name, one, frame in (
+            (self._table, table.schema, table.frame),
+            (STORED, table.schema, table.stored),
+            *((other.schema.table, other.schema, other.frame) for other in table.others),
+        ):
+            if frame is not None:
+                self._create(name, one, frame)
+        self._next_row = self._count() + 1
+
+    def _create(self, name: str, schema: Schema, frame: pd.DataFrame) -> None:
+        reserved = (ROW_NUMBER, UID_HASH)
+        if clash := [name for name in schema.names if name in reserved or name.startswith((PART, JOIN))]:
             raise BenchmarkError(f"The column name {clash[0]} is reserved; rename the column.")
         columns = ", ".join(f"{stored(column)} AS {quote(column.name)}" for column in schema.columns)
-        for name, frame in ((schema.table, table.frame), (STORED, table.stored)):
-            if frame is None:
-                continue
-            self._connection.register("loaded", frame)
-            self._connection.execute(
-                f"CREATE TABLE {quote(name)} AS SELECT *, "
-                f"{uid_hash(schema, self.salt)} AS {quote(UID_HASH)}, "
-                f"row_number() OVER () AS {quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
-            )
-            self._connection.unregister("loaded")
-        self._next_row = self._count() + 1
+        user = f"{uid_hash(schema, self.salt)} AS {quote(UID_HASH)}, " if schema.uid else ""
+        self._connection.register("loaded", frame)
+        self._connection.execute(
+            f"CREATE TABLE {quote(name)} AS SELECT *, {user}"
+            f"row_number() OVER () AS {quote(ROW_NUMBER)} FROM (SELECT {columns} FROM loaded)"
+        )
+        self._connection.unregister("loaded")
 
     def _count(self) -> int:
         """Look how many rows and users there are. Raises BenchmarkError where a row has no user."""
@@ -85,6 +97,12 @@ class DuckEngine:
             )
         self.users = int(users)
         self.unique_uid = bool(rows == users)
+        if (
+            not self.unique_uid or self._schema.others
+        ):  # rows are then grouped by the hash: it has to tell the users apart
+            different = f"SELECT count(DISTINCT {quote(UID_HASH)}) FROM {table}"
+            if self._connection.execute(different).fetchall() != [(users,)]:
+                raise BenchmarkError(f"Two users of {self._schema.table} have the same hash; use another seed.")
         return int(rows)
 
     def find(self, update: Update) -> Delta:

@@ -179,12 +179,10 @@ class Batch:
     def _edges(self, ref: Ref) -> Edges:
         """What is known of the ends of that column, wherever a plan of the batch asked for it."""
         places = [plan.edges.index(ref) if ref in plan.edges else None for plan in self.owners]
-        names = [[f"{name}{place}" for place in places] for name in ("el", "eh", "ul", "uh")]
+        names = [[f"{name}{place}" for place in places] for name in ("el", "eh")]
         dtype = np.float64 if ref.kind is Kind.REAL else np.int64
-        low, high = (self._lists(own, dtype) for own in names[:2])
-        many = any(name in part.columns for name, part in zip(names[2], self.parts, strict=True))
-        users = [self._lists(own, np.uint64)[0] for own in names[2:]] if many else [None, None]
-        return Edges(low[0], high[0], low[1], *users)
+        low, high = (self._lists(own, dtype) for own in names)
+        return Edges(low[0], high[0], low[1])
 
     def _lists(self, names: list[str], dtype: Any) -> tuple[Array, NDArray[np.int64]]:
         """A column of short lists, by its name in each result, as (n, 16), and how long each list is."""

@@ -71,7 +71,9 @@ class Schema:
 
     `secrets` are the columns that an attack may be set on, the default first. `quasi_identifiers` are the columns
     that outsiders commonly know. `derived` columns are computed from others, `same` lists groups of columns that
-    tell the same fact in other words: knowing one of a group is knowing all.
+    tell the same fact in other words: knowing one of a group is knowing all. `others` are tables beside this one that a
+    query can join: of the same users, or with an empty `uid` of none. Secrets, prior knowledge and updates are about
+    this table alone.
     """
 
     table: str
@@ -81,6 +83,7 @@ class Schema:
     quasi_identifiers: tuple[str, ...] = ()
     derived: tuple[Derived, ...] = ()
     same: tuple[tuple[str, ...], ...] = ()
+    others: tuple[Schema, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,12 +111,14 @@ class Table:
 
     A data stage can publish two more things: `stored`, a second version of the frame from which a plan may have small
     buckets answered (`Plan.stored_below`), and `made`, named tables (a dict a row) of how it was done, for researchers.
+    `others` are the tables of `Schema.others`, which no data stage changes.
     """
 
     schema: Schema
     frame: pd.DataFrame
     stored: pd.DataFrame | None = None
     made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    others: tuple[Table, ...] = ()
 
     @cached_property
     def people(self) -> pd.DataFrame:

@@ -113,7 +113,7 @@ class Dataset(Plugin):
 
     @abstractmethod
     def load(self, rng: np.random.Generator) -> Table:
-        """The table. Its uid column has no NULL; columns of equal kind in schema and frame."""
+        """The table, those to be joined in `others`. Its uid has no NULL; columns of equal kind in schema and frame."""
 
     def files(self) -> tuple[str, ...]:
         """The paths of the files that the rows come from (their content is part of a trial's identity)."""
@@ -156,6 +156,7 @@ class Defense(Plugin):
     # expression can choose rows that neither query set nor noise layers know of: sqrt(age - 50) has a value for few.
     computes: ClassVar[bool] = False
     shows_rows: ClassVar[bool] = False  # whether it answers queries without an aggregate, `Query.rows`
+    joins: ClassVar[bool] = False  # whether it answers queries of other tables than the main one, `Query.joins`
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         """Query stage: the query as it is, rewritten, with extras per bucket, or refused. Sees no rows."""
@@ -200,10 +201,13 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     """What the query stage says. Raises PluginError naming the defense when it is neither of the two."""
     if not defense.reports_noise and (asked := next((a for a in query.aggregates if a.is_noise), None)) is not None:
         return Refused("not-supported", f"{defense.label()} does not report noise; {asked.function} is not answered.")
-    if not _computes(defense) and any(isinstance(a.on, Call) for a in query.aggregates):
+    computes = defense.computes or _leaves(defense, "plan", "answer")
+    if not computes and any(isinstance(a.on, Call) for a in query.aggregates):
         return Refused("expression", f"{defense.label()} answers aggregates of columns, not of expressions.")
-    if not _computes(defense) and query.per_user:
+    if not computes and query.per_user:
         return Refused("sub-query", f"{defense.label()} answers no query inside another one that groups by user.")
+    if query.joins is not None and not (defense.joins or _leaves(defense, "protect", "plan", "refine", "answer")):
+        return Refused("join", f"{defense.label()} answers queries of the table {query.table} alone.")
     if query.rows and not defense.shows_rows:
         return Refused("no-aggregate", "Rows are not shown; ask for aggregates such as count(*), or GROUP BY.")
     said: object = defense.plan(query, log)
@@ -213,10 +217,10 @@ def planned(defense: Defense, query: Query, log: Log) -> Plan | Refused:
     raise PluginError(f"The defense {defense.label()} broke its contract: plan returned a {what}, not Plan or Refused.")
 
 
-def _computes(defense: Defense) -> bool:
-    """What only publishes another table has no part in what is computed from it."""
-    page = type(defense)
-    return defense.computes or (page.plan is Defense.plan and page.answer is Defense.answer)
+def _leaves(defense: Defense, *stages: str) -> bool:
+    """Whether it does nothing in these stages. What only publishes another table has no part in what is computed from
+    it, but has none of the tables beside it."""
+    return all(getattr(type(defense), stage) is getattr(Defense, stage) for stage in stages)
 
 
 def refined(defense: Defense, buckets: Buckets, run: Callable[[Sequence[Plan]], Buckets]) -> Buckets:
@@ -360,6 +364,7 @@ class Attack(Plugin):
 
     claims: ClassVar[Literal["inference", "singling-out", "linkability"]] = "inference"
     exact_against_none: ClassVar[bool] = True
+    by_uid: ClassVar[bool] = False  # asks for its victims by their uid, which costs nothing
 
     def skip(self, schema: Schema, secret: str) -> str | None:
         """Why this attack cannot be run on such a table and secret, or None."""

@@ -48,9 +48,10 @@ _KINDS: dict[type[Plugin], KindName] = {base: kind for kind, base in _BASES.item
 class Hybrid(Defense):
     """Several defenses in a row, each working on what the one before lets through."""
 
-    computes = True  # these three where every part does
+    computes = True  # these four where every part does
     reports_noise = True
     shows_rows = True
+    joins = True
 
     parts: tuple[Defense, ...]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,18 @@ from numpy.typing import NDArray
 Field = None | bool | int | float | str | bytes | tuple["Field", ...]
 Words = NDArray[np.uint64]
 
+_LENGTH = struct.Struct(">Q")
 _SIPHASH_START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
 
 
 def encode(field: Field) -> bytes:
     """One field as type tag, length, payload. Raises TypeError for other types."""
+    if type(field) is str:  # most fields of the keys of an answer, of which there can be 10⁵, are one of these three
+        return _text(field)
+    if type(field) is int:
+        return _tagged(b"i", b"%d" % field)
+    if type(field) is tuple:
+        return _tagged(b"t", b"".join(map(encode, field)))
     match field:
         case None:
             tag, payload = b"n", b""
@@ -40,12 +48,21 @@ def encode(field: Field) -> bytes:
             tag, payload = b"t", b"".join(encode(part) for part in field)
         case _:
             raise TypeError(f"a seed field cannot be a {type(field).__name__}")
-    return tag + struct.pack(">Q", len(payload)) + payload
+    return _tagged(tag, payload)
+
+
+def _tagged(tag: bytes, payload: bytes) -> bytes:
+    return tag + _LENGTH.pack(len(payload)) + payload
+
+
+@lru_cache(maxsize=10_000)
+def _text(text: str) -> bytes:
+    return _tagged(b"s", text.encode("utf-8", "surrogatepass"))
 
 
 def digest(*fields: Field, key: bytes = b"", size: int = 32) -> bytes:
     """BLAKE2b over the fields, `size` bytes; `key` (at most 64 bytes) makes it a keyed digest."""
-    return hashlib.blake2b(b"".join(encode(f) for f in fields), key=key, digest_size=size).digest()
+    return hashlib.blake2b(b"".join(map(encode, fields)), key=key, digest_size=size).digest()
 
 
 def seed64(*fields: Field, key: bytes = b"") -> int:

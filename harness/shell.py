@@ -124,12 +124,13 @@ def _help(shell: Shell, argument: str) -> None:
 
 def _schema(shell: Shell, argument: str) -> None:
     schema = shell.desk.session.schema
-    roles = {schema.uid: "uid", **dict.fromkeys(schema.secrets, "secret")}
-    shell.say(f"Table {schema.table}")
-    rows = [(column.name, str(column.kind), roles.get(column.name, ""), column.doc) for column in schema.columns]
-    named = ("column", "kind", "role", "meaning")
-    wide = len(named) if any(row[-1] for row in rows) else len(named) - 1
-    print_rows(named[:wide], (row[:wide] for row in rows), shell.out)
+    for table in (schema, *schema.others):
+        roles = {table.uid: "uid", **dict.fromkeys(table.secrets, "secret")}
+        shell.say(f"Table {table.table}" + ("" if table.uid else ", whose rows are not of users"))
+        rows = [(column.name, str(column.kind), roles.get(column.name, ""), column.doc) for column in table.columns]
+        named = ("column", "kind", "role", "meaning")
+        wide = len(named) if any(row[-1] for row in rows) else len(named) - 1
+        print_rows(named[:wide], (row[:wide] for row in rows), shell.out)
 
 
 def _explain(shell: Shell, argument: str) -> None:
@@ -182,7 +183,7 @@ def _spec_words(base: type[Plugin], typed: str) -> tuple[str, list[str]]:
 
 COMMANDS = {
     "help": Command("", "Show this list.", _help),
-    "schema": Command("", "Show the table and its columns.", _schema),
+    "schema": Command("", "Show the tables and their columns.", _schema),
     "explain": Command(
         "on|off", "Show how answers come about, with what the defense hides.", _explain, lambda t: (t, ("on", "off"))
     ),
@@ -332,18 +333,19 @@ def completions(text: str, schema: Schema) -> tuple[str, list[str]]:
         command = COMMANDS.get(name.lower())
         return _beginning(*command.offers(argument.lstrip())) if command else ("", [])
     outside = re.sub(r"""'[^']*'|"[^"]*"|--.*""", "", text)
-    columns, table = list(map(_name, schema.names)), _name(schema.table)
+    tables = [_name(one.table) for one in (schema, *schema.others)]
+    columns = [_name(name) for one in (schema, *schema.others) for name in one.names]
     if "'" in outside:
         return "", []
     if '"' in outside:
-        return _beginning('"' + text.rpartition('"')[2], [*columns, table])
+        return _beginning('"' + text.rpartition('"')[2], [*columns, *tables])
     word = cast(re.Match[str], re.search(r"\w*$", text))[0]
     if re.search(r"\b(from|join)\s+$", text.removesuffix(word), re.IGNORECASE):
-        return _beginning(word, [table])
+        return _beginning(word, tables)
     called = {name.split()[0] for name in (*get_args(Function), *FUNCTIONS) if name[0].isalpha()}
     functions = [f"{name}(" for name in sorted(called)]
     known = [known.lower() for known in keywords()] if word.islower() else keywords()
-    return _beginning(word, [*columns, table, *functions, *known])
+    return _beginning(word, [*columns, *tables, *functions, *known])
 
 
 def _name(name: str) -> str:

@@ -185,16 +185,45 @@ def checked(table: Table, spec: str, empty: bool = False) -> Table:
         raise BenchmarkError(
             f"The dataset {spec} has columns {list(frame.columns)}, but its schema {list(schema.names)}."
         )
-    named = {schema.uid, *schema.secrets, *schema.quasi_identifiers}
+    named = {schema.uid, *schema.secrets, *schema.quasi_identifiers} - {""}
     if missing := sorted(named - set(schema.names)):
         raise BenchmarkError(f"The schema of {spec} names columns that it does not have: {', '.join(missing)}.")
-    if frame[schema.uid].isna().any():
+    if schema.uid and frame[schema.uid].isna().any():
         raise BenchmarkError(f"The uid column {schema.uid} of {spec} has NULL values; every row needs a user.")
     if not len(frame) and not empty:
         raise BenchmarkError(f"The dataset {spec} has no rows.")
     for column in schema.columns:
         _check_kind(frame[column.name], column.kind, f"{spec}: column {column.name}")
+    if not empty:
+        _check_others(table, spec)
     return table
+
+
+def _check_others(table: Table, spec: str) -> None:
+    """Raises BenchmarkError unless the tables beside the main one are those of its schema, of its users or of none."""
+    schema = table.schema
+    if not (schema.others or table.others):
+        return
+    if tuple(other.schema for other in table.others) != schema.others:
+        raise BenchmarkError(f"The dataset {spec} has other tables than its schema says.")
+    names = [schema.table.lower(), *(other.table.lower() for other in schema.others)]
+    if twice := [name for name in names if names.count(name) > 1 or name.startswith("#")]:
+        raise BenchmarkError(f"The dataset {spec} cannot call a table {twice[0]}; rename it.")
+    if dotted := [name for one in (schema, *schema.others) for name in one.names if "." in name]:
+        raise BenchmarkError(f"The dataset {spec} has several tables and so no column {dotted[0]}: leave out the dot.")
+    users = table.frame[schema.uid]
+    for other in table.others:
+        named = f"{spec}, table {other.schema.table}"
+        uid = other.schema.uid
+        if other.schema.others or other.schema.secrets:
+            raise BenchmarkError(f"{named}: secrets and further tables are the main table's alone.")
+        checked(other, named, empty=True)
+        if not uid:
+            continue
+        if other.schema.column(uid).kind is not schema.column(schema.uid).kind:
+            raise BenchmarkError(f"{named}: {uid} is not of the kind of {schema.uid} in {schema.table}.")
+        if not other.frame[uid].isin(users).all():
+            raise BenchmarkError(f"{named}: {uid} names users who are not in {schema.table}.")
 
 
 _DTYPES = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -275,6 +276,8 @@ def _users(rows: Iterable[tuple[Fraction, int, Any]]) -> list[Any]:
 
 # §6.17
 
+STEPS = [m * Fraction(10) ** k for k in range(-330, 310) for m in (1, 2, 5)]  # smallest first
+
 
 def _rounded(factor: float, noisy: Number) -> Number | None:
     """To multiples of the largest of … 1, 2, 5, 10, 20, 50 … that is at most a tenth of it. In the middle between two
@@ -285,8 +288,7 @@ def _rounded(factor: float, noisy: Number) -> Number | None:
     exact = Fraction(deviation)
     if exact == 0:
         return Number(ZERO, Fraction(factor) * noisy.scale)
-    steps = [m * Fraction(10) ** k for k in range(-330, 310) for m in (1, 2, 5)]
-    step = max(s for s in steps if s <= exact / 10 * (1 + Fraction(1, 10**12)))
+    step = STEPS[bisect_right(STEPS, exact / 10 * (1 + Fraction(1, 10**12))) - 1]
     ratio = exact / step
     found = round(ratio) * step
     scale = found + Fraction(factor) * noisy.scale

@@ -20,6 +20,7 @@ from tests.oracle_aggregates import Noise, Number, aggregated
 from tests.oracle_layers import Layers, layers_of
 from tests.oracle_queries import Database, Key, Question, Row, Switches, buckets, read
 from tests.oracle_shrink import remaining
+from tests.oracle_terms import value
 
 
 def noisy_answers(
@@ -27,7 +28,7 @@ def noisy_answers(
 ) -> dict[Key, list[Number | None]]:
     """Bucket -> one number an aggregate, None where it is NULL; suppressed buckets are missing."""
     switches = switches or Switches()
-    answers = {}
+    answers: dict[Key, list[Number | None]] = {}
     conditions = read(database, question, switches)
     for key, rows in buckets(database, question, switches).items():
         if switches.shrink_and_drop:
@@ -37,9 +38,12 @@ def noisy_answers(
         layers = layers_of(database, replace(question, conditions=conditions), key, rows)
         kept = {layer for layer in layers if getattr(switches, layer[0])}
         sizes = [max(2, round(4 + _noise(database, kept, rows, purpose) / 2)) for purpose in ("T1", "T2")]
-        baseline = partial(_baseline, database, kept, rows)
-        noise = Noise(sizes[0], sizes[1], len(kept), baseline, partial(_hash, database))
-        answers[key] = [aggregated(database, a, rows, noise, switches) for a in question.aggregates]
+        answers[key] = []
+        for a in question.aggregates:
+            measured = [{**row, a.column: value(a.term, row)} for row in rows] if a.term else rows
+            baseline = partial(_baseline, database, kept, measured)
+            noise = Noise(sizes[0], sizes[1], len(kept), baseline, partial(_hash, database))
+            answers[key].append(aggregated(database, a, measured, noise, switches))
     return answers
 
 

@@ -59,6 +59,8 @@ class Condition:
             return (low <= value < high) == (self.op == "range")
         if self.op in ("same", "differ"):
             other = value_of(self.values[0], row) if isinstance(self.values[0], App) else row[self.values[0]]
+            if other is not None and type(value) is not type(other):  # a whole number beside a real one
+                value, other = float(value), float(other)
             return other is not None and (value == other) == (self.op == "same")
         if self.op.endswith("like"):
             return is_like(self.values[0], value, self.op.endswith("ilike")) == (not self.op.startswith("not"))
@@ -67,11 +69,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """`function([DISTINCT] column)`; the column of count(*) is "*"."""
+    """`function([DISTINCT] column)`; the column of count(*) is "*". `term`: of that multiple of the column."""
 
     function: str
     column: str = "*"
     distinct: bool = False
+    term: App | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
     broken = {UNANSWERED[c.op] for c in question.conditions if c.op in UNANSWERED}
     if not question.aggregates or any(a.distinct and a.function not in DISTINCT for a in question.aggregates):
         broken.add("diffix-aggregate")
-    if any(_unclear(database, c) for c in question.conditions if c.terms):
+    of_terms = [c for c in question.conditions if c.terms]
+    if any(_unclear(database, c) or c.op in ("between", "not between", *INEQUALITIES) for c in of_terms):
         broken.add("diffix-unclear")
     in_one = [sum(map(jumps, c.terms)) for c in question.conditions] + [jumps(key) for key in question.keys]
     if max(in_one, default=0) > MOST_JUMPS:
@@ -144,7 +148,10 @@ def broken_rules(database: Database, question: Question, switches: Switches | No
             broken.add("diffix-range")
             continue
         snap = (switches or Switches()).snap
+        as_said = {_produced(c) for c in question.conditions if c.column == column}  # these rows are those of no range
         for low, high, _ in ranges:
+            if ((low, high), False) in as_said:
+                continue
             low, high = comparable(*((low, high) if snap else stated(kind, low, high)))
             if low >= high or (snap and snapped(kind, low, high) is None):
                 broken.add("diffix-range")

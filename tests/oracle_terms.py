@@ -73,7 +73,8 @@ def columns(term: Term) -> tuple[Col, ...]:
 def value(term: Term, row: Mapping[str, Any]) -> Any:
     """What the term is on a row; None for NULL."""
     if isinstance(term, Col):
-        return row[term.name]
+        cell = row[term.name]
+        return cell + 0.0 if isinstance(cell, float) else cell  # a table has one zero
     if isinstance(term, Val):
         return term.value
     args = [value(arg, row) for arg in term.args]
@@ -95,6 +96,22 @@ def value(term: Term, row: Mapping[str, Any]) -> Any:
     return found
 
 
+def tidy(term: Term) -> Term:
+    """The term without what changes nothing: steps of whole numbers, casts to the own type; §6.13's other names."""
+    if not isinstance(term, App):
+        return term
+    args = tuple(map(tidy, term.args))
+    constants = [arg.value if isinstance(arg, Val) else None for arg in args[1:]]
+    whole = term.name in ("floor", "ceil", "round", "trunc") and args[0].kind == "integer"
+    if (whole and all(digits >= 0 for digits in constants)) or term.name == f"cast to {args[0].kind}":
+        return args[0]
+    if term.name == "substring" and len(args) == 3 and constants[0] in (0, 1):
+        return App("left", (args[0], args[2]))
+    if term.name == "substring" and len(args) == 2 and constants[0] < 0:
+        return App("right", (args[0], Val(-constants[0], "integer")))
+    return App(term.name, args)
+
+
 # Numbers
 
 
@@ -108,12 +125,19 @@ def _remainder(one: Any, other: Any) -> Any:
 
 
 def _step(whole: Callable[[Fraction], int]) -> Callable[..., Any]:
-    """To so many digits after the point, before it where they are negative."""
+    """To so many digits after the point, before it where they are negative. Of real numbers by way of the double that
+    is so many powers of ten as large, as the database does it."""
 
     def stepped(number: Any, digits: int = 0) -> Any:
+        if isinstance(number, float):
+            power = 10.0 ** abs(digits)
+            moved = number * power if digits >= 0 else number / power
+            if math.isinf(moved):
+                return number
+            found = math.copysign(float(whole(Fraction(moved))), number)
+            return found / power if digits >= 0 else found * power
         width = Fraction(10) ** -digits
-        found = whole(Fraction(number) / width) * width
-        return math.copysign(float(found), number) if isinstance(number, float) else int(found)
+        return int(whole(Fraction(number) / width) * width)
 
     return stepped
 
@@ -266,13 +290,15 @@ MEANINGS: dict[str, Callable[..., Any]] = {
 # SQL
 
 
-def written(term: Term, spelling: int = 0) -> str:
-    """The term in one of its spellings."""
+def written(term: Term, spelling: int = 0, names: Mapping[Term, str] | None = None) -> str:
+    """The term in one of its spellings; `names`: how columns and other terms are called."""
+    if names and term in names:
+        return names[term]
     if isinstance(term, Col):
         return '"' + term.name.replace('"', '""') + '"'
     if isinstance(term, Val):
         return literal(term.value)
-    args = [written(arg, spelling) for arg in term.args]
+    args = [written(arg, spelling, names) for arg in term.args]
     forms = _forms(term.name, args)
     return forms[spelling % len(forms)]
 
@@ -294,8 +320,14 @@ def _forms(name: str, args: list[str]) -> list[str]:
         return [plain, f"extract({name} FROM {args[0]})"]
     if name in ("ltrim", "rtrim", "btrim"):
         side = {"ltrim": "LEADING", "rtrim": "TRAILING", "btrim": "BOTH"}[name]
-        return [plain, f"trim({side} {args[1]} FROM {args[0]})"] if len(args) == 2 else [plain]
-    others = {"upper": "ucase", "lower": "lcase", "ceil": "ceiling", "substring": "substr"}
+        bare = [plain, f"trim({args[0]})"] if name == "btrim" else [plain]
+        return [plain, f"trim({side} {args[1]} FROM {args[0]})"] if len(args) == 2 else bare
+    if name == "substring":
+        length = f" FOR {args[2]}" if len(args) == 3 else ""
+        return [plain, f"substr({', '.join(args)})", f"substring({args[0]} FROM {args[1]}{length})"]
+    if name == "left":
+        return [plain, f"substring({args[0]} FOR {args[1]})"]
+    others = {"upper": "ucase", "lower": "lcase", "ceil": "ceiling"}
     return [plain, f"{others[name]}({', '.join(args)})"] if name in others else [plain]
 
 

@@ -37,6 +37,7 @@ DEFENSES = [
     "diffix:static=false",
     "diffix:dynamic=false",
     "diffix:low_count=false",
+    "diffix:noisy_threshold=false",
     "diffix:flatten=false",
     "diffix:static=false,dynamic=false,low_count=false,flatten=false",
     "k-threshold:k=3+output-perturbation:kind=add+sticky",
@@ -143,8 +144,8 @@ def test_null_keys_are_a_bucket_of_their_own(spec: str) -> None:
         (sticky, "scale", -1.0, "a number from 0 up"),
         (sticky, "scale", False, "a number from 0 up"),
         (sticky, "scale", None, "a number from 0 up"),
-        *((diffix, name, value, "true or false") for name in ("static", "dynamic", "low_count", "flatten")
-          for value in (0, "no", None)),
+        *((diffix, name, value, "true or false") for value in (0, "no", None)
+          for name in ("static", "dynamic", "low_count", "noisy_threshold", "flatten")),
     ],
 )  # fmt: skip
 def test_a_parameter_out_of_range_is_named_with_what_is_allowed(

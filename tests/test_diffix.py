@@ -69,6 +69,15 @@ def test_low_count_off_shows_every_bucket_and_changes_no_answer(times: Any) -> N
     assert hidden > 200
 
 
+def test_without_noise_the_threshold_is_four_users_for_all() -> None:
+    rows = table(240)
+    hard, every = (session(rows, d) for d in (diffix(noisy_threshold=False), diffix(low_count=False)))
+    for size in range(1, 9):
+        where = f"uid IN ({', '.join(str(u) for u in range(10, 10 + size))})"
+        sql = f"SELECT {COUNT} FROM t WHERE {where}"
+        assert answer(hard, sql).rows == (answer(every, sql).rows if size >= 4 else []), size
+
+
 def test_flatten_off_changes_only_counts_of_rows() -> None:
     rows = table(240, UNEVEN)
     full, kept = session(rows, diffix()), session(rows, diffix(flatten=False))
@@ -158,6 +167,11 @@ REFUSED = {
     "diffix-layers": [
         f"SELECT count(*) FROM t WHERE b NOT IN ({', '.join(map(str, range(1_501)))})",
         f"SELECT a, count(*) FROM t WHERE b IN ({', '.join(map(str, range(1_500)))}) AND c <> 1 GROUP BY a",
+    ],
+    "diffix-join": [
+        "SELECT count(*) FROM t LEFT JOIN t AS u ON t.uid = u.uid AND u.a = 'x'",
+        "SELECT count(*) FROM t LEFT JOIN t AS u ON t.uid = u.uid AND t.a <> u.a",
+        "SELECT count(*) FROM t AS u RIGHT JOIN t ON t.uid = u.uid AND u.a = left(t.a, 1)",
     ],
     "diffix-condition": [
         "SELECT count(*) FROM t WHERE NOT (a = 'x' AND b = 1)",

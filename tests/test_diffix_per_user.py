@@ -168,6 +168,7 @@ REFUSED = [
     ("diffix-expression", "count(x)", "max(c) - min(c)", ""),
     ("diffix-range", "count(*)", "max(c)", "x BETWEEN 3 AND 3"),
     ("diffix-range", "count(*)", "max(c)", "x BETWEEN 1 AND 2 AND x BETWEEN 1 AND 5"),
+    ("diffix-range", "count(*)", "max(c)", "x BETWEEN 0 AND 5 AND min(c) BETWEEN 2 AND 8"),
     ("diffix-inequality", "count(*)", "max(c)", "x > 3"),
     ("diffix-inequality", "count(*)", "count(*)", "x >= 2"),
     ("diffix-inequality", "count(*)", "max(c)", "x < min(b)"),
@@ -179,3 +180,8 @@ REFUSED = [
 @pytest.mark.parametrize(("rule", "shown", "select", "condition"), REFUSED)
 def test_refusals(rule: str, shown: str, select: str, condition: str) -> None:
     assert ask(having(select, condition or "count(*) = 1", shown)) == rule
+
+
+def test_a_range_inside_and_one_of_what_users_have_are_two_of_one_column() -> None:
+    inner = "SELECT uid, max(c) AS x FROM t WHERE c BETWEEN 0 AND 50 GROUP BY uid HAVING max(c) BETWEEN 20 AND 100"
+    assert ask(f"SELECT count(*) FROM ({inner}) AS s") == "diffix-range"

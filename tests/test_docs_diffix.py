@@ -30,6 +30,19 @@ SCHEMA = Schema(
         Column("seen", Kind.DATETIME),
     ),
     "uid",
+    others=(
+        Schema(
+            "trips",
+            (
+                Column("uid", Kind.INTEGER),
+                Column("place", Kind.TEXT),
+                Column("cost", Kind.REAL),
+                Column("age", Kind.INTEGER),
+            ),
+            "uid",
+        ),
+        Schema("places", (Column("place", Kind.TEXT), Column("size", Kind.INTEGER)), ""),
+    ),
 )
 
 
@@ -48,7 +61,11 @@ def session() -> LocalSession:
             "seen": pd.Timestamp("2020-01-01 03:03:03") + pd.to_timedelta(n % 9, "D"),
         }
     )
-    return LocalSession(SCHEMA, DuckEngine(Table(SCHEMA, frame), b"s" * 32), diffix(), np.random.default_rng(0))
+    trips = pd.DataFrame({"uid": n // 2, "place": [f"p{i % 3}" for i in n], "cost": n % 7 * 1.5, "age": 20 + n % 5})
+    places = pd.DataFrame({"place": ["p0", "p1"], "size": [1, 2]})
+    others = tuple(Table(schema, rows) for schema, rows in zip(SCHEMA.others, (trips, places), strict=True))
+    engine = DuckEngine(Table(SCHEMA, frame, others=others), b"s" * 32)
+    return LocalSession(SCHEMA, engine, diffix(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("sql", "status", "rule"), EXAMPLES, ids=[sql for sql, *_ in EXAMPLES])

@@ -203,7 +203,7 @@ def test_what_cannot_be_loaded_is_the_users_mistake(tmp_path: Path, capsys: pyte
     broken.write_text("1 / 0")
     for attack, said in (
         (str(broken), "division by zero"),
-        ("dfference", "Did you mean difference?"),
+        ("dfference", "Did you mean difference"),
     ):
         assert main(["bench", "--defense", "none", "--attack", attack, "--isolate"]) == 2
         assert said in capsys.readouterr().err

@@ -26,7 +26,7 @@ SCHEMA = Schema(
     "t", (Column("uid", Kind.INTEGER), *(Column(n, k) for n, k in KEYS.items()), Column("x", Kind.REAL)), "uid"
 )
 VALUES: dict[str, tuple[Any, ...]] = {
-    "a": ("it's", "", "NULL", None),
+    "a": ("it's|=", "", "NULL", None),
     "b": (True, False, None),
     "d": (date(1, 1, 1), date(2020, 2, 29), None),
     "m": (datetime(2020, 1, 1, 1, 2, 3, 4), datetime(1960, 1, 1), None),
@@ -60,24 +60,16 @@ def test_the_ends_of_a_column_are_those_of_sorted_users(column: str, rows_a_user
     ]
     buckets = made.run(asked)
     edges = buckets.edges[column]
-    rows = made._connection.execute(
-        f'SELECT a, uid, "#uid_hash", "{column}" FROM t WHERE "{column}" IS NOT NULL'
-    ).fetchall()
+    rows = made._connection.execute(f'SELECT a, uid, "{column}" FROM t WHERE "{column}" IS NOT NULL').fetchall()
     for at, key in enumerate(buckets.keys[0][:4]):
         per_user: dict[int, list[Any]] = {}
-        for a, _, user_hash, value in rows:
+        for a, uid, value in rows:
             if a == key:
-                per_user.setdefault(user_hash, []).append(number(value))
+                per_user.setdefault(uid, []).append(number(value))
         known = min(EDGES, len(per_user))
         assert edges.known[at] == known
         assert edges.low[at, :known].tolist() == sorted(map(min, per_user.values()))[:known]
         assert edges.high[at, :known].tolist() == sorted(map(max, per_user.values()), reverse=True)[:known]
-        if rows_a_user > 1:
-            assert edges.low_users is not None
-            assert edges.high_users is not None
-            assert [min(per_user[u]) for u in edges.low_users[at, :known].tolist()] == edges.low[at, :known].tolist()
-            assert [max(per_user[u]) for u in edges.high_users[at, :known].tolist()] == edges.high[at, :known].tolist()
-    assert (edges.low_users is None) == (rows_a_user == 1)
     assert edges.known[:3].all()
     assert edges.known[4:].tolist() == [0, 0]
 
@@ -151,6 +143,12 @@ def test_a_column_that_narrowing_needs_is_reserved() -> None:
     schema = Schema("t", (Column("uid", Kind.INTEGER), Column(f"{PART} k0", Kind.INTEGER)), "uid")
     with pytest.raises(BenchmarkError, match="reserved"):
         DuckEngine(Table(schema, pd.DataFrame({"uid": [1], f"{PART} k0": [1]})), SALT)
+
+
+def test_users_who_cannot_be_told_apart_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.engine.uid_hash", lambda schema, salt: "0::UBIGINT")
+    with pytest.raises(BenchmarkError, match="Two users of t have the same hash; use another seed"):
+        engine(rows_a_user=3)
 
 
 # The contract

@@ -16,7 +16,22 @@ from sqlglot.dialects.duckdb import DuckDB
 from harness.errors import QueryRefused
 from harness.model import Kind
 from harness.sql import Query, analyse, parse
-from harness.sql.query import And, Between, Call, Compare, Condition, Const, In, IsNull, Like, Not, Or, Ref, walk
+from harness.sql.query import (
+    And,
+    Between,
+    Call,
+    Compare,
+    Condition,
+    Const,
+    In,
+    IsNull,
+    Like,
+    Not,
+    Or,
+    Ref,
+    TableRef,
+    walk,
+)
 from tests.conftest import SCHEMA
 
 AGGREGATES = {"COUNT", "SUM", "AVG", "MIN", "MAX", "STDDEV", "STDEV", "MEDIAN"}
@@ -186,7 +201,8 @@ def test_every_class_of_node_that_is_not_listed_is_refused_wherever_it_stands():
 
 
 ALLOWED_ARGUMENTS = {
-    exp.Select: {"expressions", "from_", "where", "group", "having", "order", "limit", "offset"},
+    exp.Select: {"expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset"},
+    exp.Join: {"this", "on"},
     exp.From: {"this"},
     exp.Table: {"this", "alias"},
     exp.TableAlias: {"this"},
@@ -210,7 +226,7 @@ ALLOWED_ARGUMENTS = {
     exp.Is: {"this", "expression"},
 }
 FULL = """
-    SELECT s.dept AS d, count(*), sum(s.age) AS total, count(DISTINCT s.uid) FROM staff AS s
+    SELECT s.dept AS d, count(*), sum(s.age) AS total, count(DISTINCT s.uid) FROM staff AS s JOIN staff AS t ON s.uid = t.uid
     WHERE s.age = 1 AND s.age BETWEEN 1 AND 2 AND s.age IN (1, 2) AND s.dept LIKE 'x' ESCAPE '!' AND s.dept IS NULL
     GROUP BY s.dept HAVING count(*) > 1 ORDER BY d DESC LIMIT 1 OFFSET 1
 """
@@ -241,12 +257,14 @@ WORDS = """
 SELECT|FROM|WHERE|GROUP BY|HAVING|ORDER BY|LIMIT|OFFSET|AND|OR|NOT|IN|BETWEEN|LIKE|ILIKE|ESCAPE|IS|NULL|IS NOT NULL|ISNULL
 AS|DISTINCT|ALL|ASC|DESC|NULLS FIRST|NULLS LAST|TRUE|FALSE|DATE|TIMESTAMP|CAST|count(*)|count|sum|avg|min|max|(|)|,|.|*|;
 =|<>|<|<=|>|>=|::|-|+|'x'|'it''s'|'2020-01-01'|1|20|1.5|1e3|0|staff|age|dept|salary|uid|gender|"age"|x|"#row"|rowid|staff.age
-JOIN|UNION|WITH|CASE|WHEN|END|EXISTS|OVER|FILTER|$1|?|[|]|{|}|->|||/|%|!|~|@|#|$$|--|/*|*/|INTERVAL|VALUES|read_csv|\n|\\|'|"
+JOIN|LEFT|RIGHT|INNER|CROSS|OUTER|ON|USING|NATURAL|FULL|UNION|WITH|CASE|WHEN|END|EXISTS|OVER|FILTER|$1|?|[|]|{|}|->|||/|%|!|~|@|#|$$|--|/*|*/|INTERVAL|VALUES|read_csv|\n|\\|'|"
 """.strip().replace("\n", "|").split("|")  # fmt: skip
 VALID = [
     "SELECT dept, count(*) FROM staff GROUP BY dept",
     "SELECT count(DISTINCT uid) AS n FROM staff WHERE age = 20 AND NOT dept IN ('CS', 'Law') OR salary BETWEEN 1 AND 2.5",
     "SELECT dept AS d, avg(age), max(salary) FROM staff s WHERE s.dept LIKE 'C!%' ESCAPE '!' GROUP BY ALL HAVING count(*) > 1",
+    "SELECT s.dept, count(t.age) FROM staff s LEFT JOIN staff t ON s.uid = t.uid AND t.age = 20 GROUP BY s.dept",
+    "SELECT count(*) FROM staff s JOIN staff USING (uid) CROSS JOIN staff AS x WHERE x.uid = s.uid AND x.age = s.age",
     "SELECT gender, min(age) FROM staff WHERE (age IS NOT NULL) GROUP BY 1 ORDER BY 2 DESC NULLS FIRST LIMIT 3 OFFSET 1",
 ]
 
@@ -286,8 +304,10 @@ def check_text(text: str) -> None:
     slots = len(query.keys) + len(query.aggregates)
     assert all(0 <= output.slot < slots for output in query.outputs)
     assert all(0 <= order.slot < slots for order in query.order)
-    for part in walk(query.where) if query.where else ():
-        check_condition(part, columns)
+    added = () if query.joins is None else query.joins.outer
+    for condition in (*([query.where] if query.where else []), *(one for outer in added for one in outer.on)):
+        for part in walk(condition):
+            check_condition(part, columns)
 
 
 def check_term(term: object, columns: set[Ref]) -> None:
@@ -297,6 +317,10 @@ def check_term(term: object, columns: set[Ref]) -> None:
         for arg in term.args:
             check_term(arg, columns)
     else:
+        if isinstance(term, TableRef):
+            assert not term.table
+            assert term.name in {f"staff {number}.{term.column}" for number in range(2, 5)} | {f"staff.{term.column}"}
+            term = Ref(term.column, term.kind)
         assert term in columns or isinstance(term, Const)
 
 

@@ -264,7 +264,7 @@ def generated(examples: int, derandomize: bool) -> Any:
 
 
 def test_generated_queries_are_answered_as_by_duckdb():
-    generated(100, True)()
+    generated(50, True)()
 
 
 @pytest.mark.fuzz

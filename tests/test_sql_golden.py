@@ -122,6 +122,7 @@ def test_every_topic_has_cases():
         "comparisons",
         "extras",
         "groups",
+        "joins",
         "last_steps",
         "like",
         "literals",

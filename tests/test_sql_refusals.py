@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,8 @@ age = 1 AND |age = 1 OR |NOT age = 1 AND |(age = 1 OR |age = 1 AND (|age IN (1) 
 f(|f(a, |count(|(a, |SELECT |SELECT a, |(SELECT a FROM |FROM |FROM a, |FROM (|a FROM |DISTINCT |AS |a |a AS
 CASE |CASE WHEN |CASE WHEN a THEN |a END |IF |IF(|CAST(|CAST(a AS |a::DATE::|a::|STRUCT(a |ARRAY<|MAP {|LIST(
 DATE |DATE (|TIMESTAMP (|ROW(|struct(|INTERVAL |EXISTS (|ANY (|LAMBDA x : |x -> |a -> |CONNECT_BY_ROOT
-JOIN a |a JOIN |(a JOIN |LEFT |NATURAL |LATERAL |UNION SELECT a |UNION ALL (SELECT |WITH a AS (|VALUES (|WINDOW
+JOIN a |a JOIN |(a JOIN |, a |JOIN a USING (a) |a JOIN a ON a = a |CROSS JOIN a, |ON |USING (
+LEFT OUTER |LEFT |NATURAL |LATERAL |UNION SELECT a |UNION ALL (SELECT |WITH a AS (|VALUES (|WINDOW
 EXPLAIN |DESCRIBE |SUMMARIZE |PIVOT |a.|a[|a[1]|a[:|{'a': |{{ |{% |a + |a ** |a %
 GROUP BY |ORDER BY a, |HAVING |LIMIT 1 |OVER (|FILTER (WHERE
 """
@@ -163,6 +165,26 @@ def test_nests_neither_crash_nor_hang():
         for depth in (31, 1_000)
     ]
     assert slowest(texts) < 3
+
+
+def test_as_many_joins_as_there_can_be_neither_crash_nor_hang():
+    """Twenty JOINs took the parser minutes, and a fourth is refused before it sees them."""
+    joins = [
+        "JOIN staff ",
+        "LEFT JOIN staff ON ",
+        "CROSS JOIN staff, ",
+        "JOIN staff ON a.a = ",
+        "RIGHT OUTER JOIN (staff ",
+    ]
+    pieces = ["(", "NOT (", ", staff ", "ON a = a ", "USING (uid) ", "AND a = a ", "a.a.", "staff AS ", "(a = ", "f("]
+    texts = [
+        f"SELECT count(*) FROM staff {first}{second}{third}{piece * number}"
+        for first, second, third in product(joins, repeat=3)
+        for piece in pieces
+        for number in (31, 300)
+    ]
+    assert slowest(texts[::7]) < 3
+    assert refusal(f"SELECT count(*) FROM staff {'JOIN staff USING (uid) ' * 4}").rule == "join"
 
 
 def test_texts_of_full_length_neither_crash_nor_hang():

@@ -110,6 +110,7 @@ CASES: list[App] = [
     *(a("substring", "s", start) for start in (0, 1, 2, -2, 100, -100, 2**63 - 1, "j")),
     *(a("substring", "s", start, n) for start in (2, -2, 3, -100, "j", "i") for n in (0, 1, -1, 100, -(2**63), "j")),
     *(a(name, of) for name in ("lower", "upper", "length", "hex") for of in ("s", "n")),
+    *(a(case, a("hex", "s")) for case in ("lower", "upper")),
     *(a("concat", *parts) for parts in [("s",), ("s", "n"), ("s", const("-"), "n", "s"), (const("İ"), "s")]),
     *(a("date_trunc", const(unit), of) for unit in UNITS for of in ("d", "m") if of == "m" or unit in UNITS[:4]),
     *(a(unit, of) for unit in (*UNITS, "weekday") for of in ("d", "m") if of == "m" or unit not in UNITS[4:]),

@@ -108,7 +108,7 @@ DEEP = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("depth", [8, 30, 500])
+@pytest.mark.parametrize("depth", [30, *(pytest.param(depth, marks=pytest.mark.fuzz) for depth in (8, 500))])
 def test_no_nesting_takes_long(depth: int) -> None:
     """Each text is answered or refused, within a second on a machine that does other things as well."""
     forms = [*DEEP, *(form.replace("{0}", "%s") for form in WIDE)]

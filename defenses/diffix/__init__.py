@@ -56,11 +56,12 @@ class diffix(Defense):
     hashes with the salt: the paper's formula is for exposition, and a salt would cancel out of a XOR over an even set.
     """
 
-    computes = reports_noise = shows_rows = True
+    computes = reports_noise = shows_rows = joins = True
 
     static: bool = param(True, "static noise layers")
     dynamic: bool = param(True, "dynamic noise layers")
     low_count: bool = param(True, "low-count suppression")
+    noisy_threshold: bool = param(True, "a low-count threshold drawn for each set of users, else 4 for all (§5.3)")
     flatten: bool = param(True, "flattening of the largest contributions")
     snap: bool = param(True, "snapped alignment of ranges")
     float: bool = param(True, "seeding of unclear equalities by the values that the rows really have")
@@ -100,7 +101,7 @@ class diffix(Defense):
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
         if self.low_count:
-            buckets = buckets.keep(buckets.users >= thresholds(buckets, "low-count"))
+            buckets = buckets.keep(buckets.users >= thresholds(buckets, "low-count", noisy=self.noisy_threshold))
         values = buckets.values.copy()
         for rows in pieces(buckets, self._rules):
             part = buckets.keep(rows)
@@ -116,7 +117,8 @@ class diffix(Defense):
         return None
 
     def explain(self, buckets: Buckets) -> dict[str, Rows]:
-        return explained(buckets, self._seeds(buckets), thresholds(buckets, "low-count"), self.low_count, self._rules)
+        least = thresholds(buckets, "low-count", noisy=self.noisy_threshold)
+        return explained(buckets, self._seeds(buckets), least, self.low_count, self._rules)
 
     @property
     def _rules(self) -> Rules:

@@ -132,7 +132,7 @@ def rounded_deviation(deviation: Floats) -> Floats:
 def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> tuple[str, str, bool]:
     """The function and column of a slot, and whether every user has one row; the function is `users` where it is a
     count to which every user contributes 1, "" where there is none."""
-    one_row = one_row_per_user or query.per_user
+    one_row = (one_row_per_user and query.joins is None) or query.per_user
     if slot >= len(query.aggregates):
         return "", "", one_row
     aggregate = query.aggregates[slot]

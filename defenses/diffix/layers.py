@@ -66,9 +66,11 @@ class Layer:
 
 @lru_cache(maxsize=10_000)
 def layers_of(query: Query, rules: Rules = Rules()) -> tuple[Layer, ...]:
-    """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.15)."""
+    """The layers of a query's buckets, equal ones once (§5.1, §6.3–§6.15). What a query joins is no condition: else
+    tables in which all users have rows, or none, were so many samples of noise for one answer."""
     layers: list[Layer] = []
-    for condition in conditions_of(query):
+    outer = () if query.joins is None else query.joins.outer
+    for condition in (*conditions_of(query), *(condition for added in outer for condition in added.on)):
         layers += _of_condition(condition, rules)
     for slot, key in enumerate(query.keys):
         layers += _of_key(key, slot, rules)
@@ -90,7 +92,7 @@ def _of_condition(condition: Stated, rules: Rules) -> list[Layer]:
         case Not(Like() as like):
             return _of_like(like, (":not",), rules)
         case Compare(Ref() as column, "=" | "<>" as op, Ref() as other):
-            names = sorted((column.name, other.name))
+            names = sorted((seed_name(column), seed_name(other)))
             return _pair(SAME if op == "=" else DIFFERENT, None, tuple(names))
         case Compare(on, "=", value):
             return _of_equality(on, value, rules)
@@ -313,7 +315,7 @@ def _by_key(buckets: Buckets, rules: Rules) -> list[Seeds]:
     }
 
     def word(key: Ref | Call, value: Any) -> int:
-        return layer_word(buckets.salt, table, *key_condition(key, value))
+        return (_column_word if isinstance(key, Ref) else _key_word)(buckets.salt, table, key, value)
 
     pieces = []
     for slot in range(len(buckets.keys)):
@@ -322,6 +324,13 @@ def _by_key(buckets: Buckets, rules: Rules) -> list[Seeds]:
         rows = np.flatnonzero(has & wanted)
         pieces += _pairs(rows, words[rows])
     return pieces
+
+
+def _key_word(salt: bytes, table: str, key: Ref | Call, value: Any) -> int:
+    return layer_word(salt, table, *key_condition(key, value))
+
+
+_column_word = lru_cache(maxsize=20_000, typed=True)(_key_word)  # analysts ask for the same buckets again and again
 
 
 def _pairs(rows: NDArray[np.int64], words: Words) -> list[Seeds]:

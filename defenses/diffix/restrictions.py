@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from defenses.diffix.conditions import Range, Stated, conditions_of
-from defenses.diffix.terms import MOST_SCALE, jumps, piece, scaled, stands_for_ranges
+from defenses.diffix.terms import MOST_SCALE, jumps, piece, scaled, seed_name, stands_for_ranges
 from harness.model import Kind, Refused
-from harness.sql.query import Aggregate, Between, Call, Compare, In, IsNull, Like, Not, Or, Query, Ref, walk
+from harness.sql.query import Aggregate, Between, Call, Compare, Condition, In, IsNull, Like, Not, Or, Query, Ref, walk
 
 MOST_VALUES = 1_500  # each has noise layers of its own in every bucket
 
@@ -19,6 +19,11 @@ def refusal(
     for aggregate in query.aggregates:
         if (refused := _aggregate(aggregate)) is not None:
             return refused
+    if query.joins is not None and not all(_links(condition) for added in query.joins.outer for condition in added.on):
+        return Refused(
+            "diffix-join",
+            "Diffix answers LEFT and RIGHT JOIN on columns that are equal; put other conditions in WHERE.",
+        )
     conditions = conditions_of(query)
     values = sum(len(condition.values) if isinstance(condition, In) else 1 for condition in conditions)
     if values > MOST_VALUES:
@@ -35,10 +40,17 @@ def refusal(
         return _must_be_clear("a selected expression")
     if time is not None and time not in (c.column.name for c in conditions if isinstance(c, Range) and not c.negated):
         return Refused("diffix-time", f"Diffix needs a range of {time} here: {time} >= a AND {time} < b.")
-    ranges = Counter(condition.column for condition in conditions if isinstance(condition, Range))
-    if several := [column.name for column, number in ranges.items() if number > 1]:
+    ranges = Counter(seed_name(condition.column) for condition in conditions if isinstance(condition, Range))
+    if several := [name for name, number in ranges.items() if number > 1]:
         return Refused("diffix-range", f"Diffix answers one range of a column; there are several of {several[0]}.")
     return None
+
+
+def _links(condition: Condition) -> bool:
+    """A condition of an outer join keeps all users: other forms were so many samples of noise for one answer."""
+    if not isinstance(condition, Compare) or condition.op != "=":
+        return False
+    return isinstance(condition.on, Ref) and isinstance(condition.value, Ref)
 
 
 def _aggregate(aggregate: Aggregate) -> Refused | None:

@@ -14,9 +14,11 @@ Per bucket and range column, on the bucket's rows inside the stated (aligned) ra
 
 Several ranges are looked at one by one, each on all rows of the stated ranges; what any of them drops is dropped.
 
-For step 2 the 16 users at either end are enough: T has a standard normal of 52 bits, so it is below 14. At most T users
-have rows outside R″. Step 4 needs a second statement, for the few buckets that come so far: its running time tells that
-a bucket has somebody at its ends, as the suppression of a bucket tells that it is small.
+For step 2 the values of the 16 users at either end are enough: T has a standard normal of 52 bits, so it is below 14.
+At most T users have rows outside R″. Step 4 needs further statements, for the few buckets that come so far: their
+running time tells that a bucket has somebody at its ends, as the suppression of a bucket tells that it is small. Where
+users have several rows, a statement more says who is outside at both ends; it is asked for every bucket with at most
+nine users outside at either end, one end or both, so that which it was does not show.
 
 Source: the thread on shrink-and-drop, the steps of its first author at the end. He leaves open the rounding of T, equal
 gaps, users of several rows, and which of two equally small aligned ranges is meant: here the one that an analyst gets
@@ -26,7 +28,6 @@ who asks for the range of what is left.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -34,26 +35,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from defenses.diffix import constants as birch
+from defenses.diffix.around import number_of, ranges_around, value_of
 from defenses.diffix.conditions import Range, conditions_of
 from defenses.diffix.explain import bucket_name
 from defenses.diffix.low_count import thresholds
-from defenses.diffix.snapping import Bounds, snapped, stated
+from defenses.diffix.snapping import Bounds, stated
+from defenses.diffix.terms import seed_name
 from defenses.keyed import value_field
 from harness.model import Array, Kind
 from harness.plugin import Refining, Rows
 from harness.seeds import Field, Words, digest, gaussian, mix
 from harness.sql import Buckets, Plan, Query
 from harness.sql.plan import Edges, Within
-from harness.sql.query import Ref, Scalar
+from harness.sql.query import Aggregate, PerUser, Ref, Scalar
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
+_Part = tuple[Ref, Scalar, Scalar]  # the rows with low <= column < high
 
 MOST_OUTSIDE = 9  # users; no draw of the low-count threshold lies above
-NEAR = 1e-9  # relative: nearer to a bound of the grid doubles do not tell on which side a decimal fraction lies
-LARGEST = 2.0**50
-EPOCH = datetime(1970, 1, 1)
-MICROSECOND = timedelta(microseconds=1)
 
 
 def ranges_of(query: Query) -> tuple[Range, ...]:
@@ -74,13 +74,18 @@ def shrunk(buckets: Buckets) -> Refining:
     table: Rows = []
     dropping: dict[int, list[_Test]] = {}
     one: dict[int, tuple[Buckets, int]] = {}
-    for column, own in by_column.items():
+    for own in by_column.values():
+        rows = [test.row for test in own]
+        if not _one_row(buckets):
+            beyond = yield _plans(buckets, {test.row: [test] for test in own}, outside=True)
+            users = {row: int(beyond.users[at]) for row, at in _places(beyond, buckets, rows).items()}
+            own = [replace(test, outside=users[test.row]) for test in own]
         inside = yield _plans(buckets, {test.row: [test] for test in own})
-        place = _places(inside, buckets, [test.row for test in own])
-        known = [test for test in own if test.row in place]
+        place = _places(inside, buckets, rows)
+        known = [test for test in own if test.row in place and test.outside <= MOST_OUTSIDE]
         rows = np.array([place[test.row] for test in known], dtype=np.int64)
         for test, threshold in zip(
-            known, thresholds(inside, "shrink-and-drop", "low-count", column)[rows], strict=True
+            known, thresholds(inside, "shrink-and-drop", "low-count", seed_name(own[0].range.column))[rows], strict=True
         ):
             table.append(_told(buckets, test, float(threshold)))
             if test.outside < threshold:
@@ -129,24 +134,11 @@ def _gap(small: Array, large: Array) -> Array:
         return np.asarray(large - small)
 
 
-@lru_cache(maxsize=10_000)
-def around(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
-    """The smallest aligned range around [low, high], both included; where they are one value, that value. Raises
-    OverflowError where the column has no such bounds."""
-    after: Scalar
-    if isinstance(high, datetime):
-        after = high + MICROSECOND
-    elif isinstance(high, date):
-        after = high + timedelta(days=1)
-    else:
-        after = high + 1 if isinstance(high, int) else float(np.nextafter(high, np.inf))
-    return (low, after) if low == high else snapped(low, after, kind)
-
-
 @dataclass(frozen=True)
 class _Test:
     """The bucket `row`, one of its ranges, and R″ in its place. `bounds` are those of R″ as an analyst would write
-    them, `removed` users were taken off, `outside` users have rows outside R″."""
+    them, `removed` users were taken off, `outside` users have rows outside R″ (while users can be at both ends: so many
+    that each of them is at one)."""
 
     row: int
     range: Range
@@ -155,14 +147,24 @@ class _Test:
     outside: int
 
     @property
-    def kept(self) -> tuple[Ref, Scalar, Scalar]:
+    def kept(self) -> _Part:
         """R″ cut to the stated range, in values of the column."""
-        kind = self.range.column.kind
-        mine, asked = (
-            [_number(bound) for bound in stated(*pair, kind)]
-            for pair in (self.bounds, (self.range.low, self.range.high))
-        )
-        return self.range.column, _value(max(mine[0], asked[0]), kind), _value(min(mine[1], asked[1]), kind)
+        return _kept(self.range, self.bounds)
+
+    @property
+    def left_out(self) -> list[_Part]:
+        """What lies beyond R″ in the stated range."""
+        column, low, high = self.kept
+        first, last = stated(self.range.low, self.range.high, column.kind)
+        ends = ((first, low), (high, last))
+        return [(column, a, b) for a, b in ends if number_of(a) < number_of(b)]
+
+
+@lru_cache(maxsize=10_000)
+def _kept(asked: Range, bounds: Bounds) -> _Part:
+    kind = asked.column.kind
+    mine, own = ([number_of(bound) for bound in stated(*pair, kind)] for pair in (bounds, (asked.low, asked.high)))
+    return asked.column, value_of(max(mine[0], own[0]), kind), value_of(min(mine[1], own[1]), kind)
 
 
 def _tests(buckets: Buckets) -> list[_Test]:
@@ -172,105 +174,90 @@ def _tests(buckets: Buckets) -> list[_Test]:
     for column, edges in buckets.edges.items():
         own = [next((r for r in of_plan if r.column.name == column), None) for of_plan in ranges]
         asked = np.array([r is not None for r in own], dtype=bool)[buckets.query]
-        removed = removals(buckets, column)
+        ref = next(r.column for r in own if r is not None)
+        removed = removals(buckets, seed_name(ref))
         rows = np.flatnonzero(asked & (edges.known > 0) & (buckets.users > removed))
         if not len(rows):
             continue
         some, taken = edges.keep(rows), removed[rows]
-        kind = next(r.column.kind for r in own if r is not None)
+        kind = ref.kind
         low, high = rest(some, taken)
-        for at in np.flatnonzero(_can_change(some, low, high, kind)):
-            stated_range = own[buckets.query[rows[at]]]
-            assert stated_range is not None
-            try:
-                bounds = around(_value(low[at], kind), _value(high[at], kind), kind)
-            except OverflowError:
-                continue  # the column has no values beyond
-            if 0 < (outside := _outside(some, at, bounds, kind)) <= MOST_OUTSIDE:
-                found.append(_Test(int(rows[at]), stated_range, bounds, int(taken[at]), outside))
+        beyond = np.flatnonzero((some.low[:, 0] < low) | (some.high[:, 0] > high))
+        for bounds, part in ranges_around(low[beyond], high[beyond], kind):
+            part = beyond[part]
+            for at, outside in zip(part.tolist(), _outside(some, part, bounds, buckets, kind).tolist(), strict=True):
+                if 0 < outside <= MOST_OUTSIDE:
+                    stated_range = own[buckets.query[rows[at]]]
+                    assert stated_range is not None
+                    found.append(_Test(int(rows[at]), stated_range, bounds, int(taken[at]), outside))
     return found
 
 
-def _can_change(edges: Edges, low: Array, high: Array, kind: Kind) -> NDArray[np.bool_]:
-    """Without the buckets where R″ holds everybody: where nobody lies beyond the rest, and where doubles can tell."""
-    beyond = np.asarray((edges.low[:, 0] < low) | (edges.high[:, 0] > high))
-    return beyond & ~_hold_all(edges, low, high, kind) if kind.is_number else beyond
+def _outside(edges: Edges, rows: Whole, bounds: Bounds, buckets: Buckets, kind: Kind) -> Whole:
+    """The users of these buckets who have rows outside the bounds; where one can be at both ends, of one end, the one
+    with more of them."""
+    first, last = (number_of(bound) for bound in stated(*bounds, kind))
+    known = np.arange(edges.low.shape[1]) < edges.known[rows, None]
+    below = ((edges.low[rows] < first) & known).sum(axis=1)
+    above = ((edges.high[rows] >= last) & known).sum(axis=1)
+    return np.asarray(below + above if _one_row(buckets) else np.maximum(below, above))
 
 
-def _hold_all(edges: Edges, low: Array, high: Array, kind: Kind) -> NDArray[np.bool_]:
-    """Where R″ surely holds all users: `around` is exact, and slow for many buckets. What lies near a bound of the
-    grid stays open; doubles are exact for whole numbers that are not too large."""
-    whole = kind is Kind.INTEGER
-    first, last, bottom, top = (np.asarray(x, float) for x in (low, high, edges.low[:, 0], edges.high[:, 0]))
-    after = last + whole
-    slack = 0.0 if whole else NEAR * np.maximum(np.abs(bottom), np.abs(top))
-    still = (np.maximum(np.abs(bottom), np.abs(top)) < LARGEST) & (after > first)
-    sure = np.zeros_like(still)
-    with np.errstate(all="ignore"):
-        unit = 10.0 ** np.floor(np.log10(after - first))
-        for step in (1, 2, 5, 10, 20, 50):
-            width = step * unit
-            offset = np.where(whole & (width == 1), 1, width / 2)
-            place = first / offset
-            start = np.floor(place) * offset
-            end = start + width
-            near = np.abs(place - np.round(place)) <= NEAR * np.maximum(1, np.abs(place))
-            near |= (np.abs(width - (after - first)) <= slack) | (np.abs(end - after) <= slack)
-            open_ = near & (not whole)
-            fits = (width >= after - first) & (end >= after)
-            sure |= still & fits & ~open_ & (bottom - start >= slack) & (end - top > slack)
-            still &= ~(fits | open_)
-    return sure
+def _one_row(buckets: Buckets) -> bool:
+    """Whether nobody can be at both ends of a column in any bucket of the batch."""
+    return buckets.one_row_per_user and all(plan.query.joins is None for plan in buckets.plans)
 
 
-def _outside(edges: Edges, at: int, bounds: Bounds, kind: Kind) -> int:
-    """The users of a bucket who have rows outside these bounds."""
-    first, last = (_number(bound) for bound in stated(*bounds, kind))
-    known = int(edges.known[at])
-    below = int((edges.low[at, :known] < first).sum())
-    above = int((edges.high[at, :known] >= last).sum())
-    if edges.low_users is None or edges.high_users is None:
-        return below + above
-    return len({*edges.low_users[at, :below].tolist(), *edges.high_users[at, :above].tolist()})
-
-
-def _number(bound: Scalar) -> Any:
-    """A bound as edges have it: times in microseconds since 1970."""
-    if isinstance(bound, date):
-        at = bound if isinstance(bound, datetime) else datetime(bound.year, bound.month, bound.day)
-        return (at - EPOCH) // MICROSECOND
-    return bound
-
-
-def _value(number: Any, kind: Kind) -> Scalar:
-    """The value of the column that edges have as that number."""
-    if kind.is_time:
-        at = EPOCH + int(number) * MICROSECOND
-        return at.date() if kind is Kind.DATE else at
-    return int(number) if kind is Kind.INTEGER else float(number)
-
-
-def _plans(buckets: Buckets, tests: dict[int, list[_Test]]) -> list[Plan]:
-    """One plan a query: its own, of the buckets and rows that are left to it."""
+def _plans(buckets: Buckets, tests: dict[int, list[_Test]], outside: bool = False) -> list[Plan]:
+    """One plan a query: its own, of the buckets and rows that are left to it; or how many users are `outside`, of
+    tests that are one a bucket."""
     by_query: dict[int, list[Within]] = {}
+    ranges = [ranges_of(plan.query) for plan in buckets.plans]
     for row, own in tests.items():
         query = int(buckets.query[row])
-        by_query.setdefault(query, []).append(_within(buckets, row, own))
-    return [
+        beyond = _users_beyond if buckets.plans[query].query.per_user else _beyond
+        asked = beyond(own[0], ranges[query]) if outside else [_narrowed(own, ranges[query])]
+        by_query.setdefault(query, []).extend(Within(_keys(buckets, row), parts) for parts in asked)
+    plans = [
         replace(buckets.plans[query], within=tuple(parts), edges=(), fewest=0, notices=())
         for query, parts in by_query.items()
     ]
+    return [_users_of(plan) for plan in plans] if outside else plans
 
 
-def _within(buckets: Buckets, row: int, tests: list[_Test]) -> Within:
+def _users_of(plan: Plan) -> Plan:
+    """Of the same rows the number of users alone."""
+    query = replace(plan.query, aggregates=())
+    return replace(plan, query=query, uid_xor=False, floated=(), spans=(), top=0, first=0, uid_set=False, cells=())
+
+
+def _narrowed(tests: list[_Test], ranges: tuple[Range, ...]) -> tuple[_Part, ...]:
     """All buckets of a query name the same columns: a range that stays as it is is there too."""
-    query = buckets.plans[buckets.query[row]].query
     kept = {test.range.column: test.kept for test in tests}
-    ranges = (
-        kept.get(r.column, (r.column, *stated(r.low, r.high, r.column.kind)))
-        for r in ranges_of(query)
-    )  # fmt: skip
-    return Within(_keys(buckets, row), tuple(ranges))
+    return tuple(kept.get(r.column) or _whole(r) for r in ranges)
+
+
+def _beyond(test: _Test, ranges: tuple[Range, ...]) -> list[tuple[_Part, ...]]:
+    """What is left out at either end, in the rows of all ranges."""
+    return [tuple(part if r.column == part[0] else _whole(r) for r in ranges) for part in test.left_out]
+
+
+def _users_beyond(test: _Test, ranges: tuple[Range, ...]) -> list[tuple[_Part, ...]]:
+    """The same of a query per user: his smallest or his largest value is there, and he is grouped as he is."""
+    column, whole = test.range.column, _whole(test.range)
+    if isinstance(column, PerUser):
+        return _beyond(test, ranges)
+    others = [_whole(r) for r in ranges if r.column != column]
+    found = []
+    for part in test.left_out:
+        least, most = (part, whole) if part[1] == whole[1] else (whole, part)
+        ends = ((PerUser.of(Aggregate(name, column)), *end[1:]) for name, end in (("min", least), ("max", most)))
+        found.append((*ends, *others))
+    return found
+
+
+def _whole(asked: Range) -> _Part:
+    return (asked.column, *stated(asked.low, asked.high, asked.column.kind))
 
 
 def _keys(buckets: Buckets, row: int) -> tuple[Any, ...]:

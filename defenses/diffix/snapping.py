@@ -34,6 +34,14 @@ def snapped(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
     return _snapped_number(_fraction(low), _fraction(high), kind)
 
 
+def grid_range(step: int, power: int, index: int, kind: Kind) -> Bounds:
+    """The aligned range of numbers that is step · 10^power wide, and the index-th of this width. Raises OverflowError
+    where its bounds are no values of the column's kind."""
+    width = step * Fraction(10) ** power
+    start = index * _offset(width, kind)
+    return _bound(start, kind), _bound(start + width, kind)
+
+
 def stated(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
     """[low, high) with bounds in the form that `snapped` gives them, so that equal ranges have equal bounds."""
     if kind is Kind.INTEGER:
@@ -58,12 +66,17 @@ def _fraction(value: Scalar) -> Fraction:
 def _snapped_number(low: Fraction, high: Fraction, kind: Kind) -> Bounds:
     smallest = 1 if kind is Kind.INTEGER else 0
     for width in _widths(max(high - low, Fraction(smallest))):
-        # Among whole numbers [-0.5, 0.5) and [0, 1) are the same, and so is all that is narrower.
-        offset = width if kind is Kind.INTEGER and width == 1 else width / 2
+        offset = _offset(width, kind)
         start = floor(low / offset) * offset
         if high <= start + width:
             return _bound(start, kind), _bound(start + width, kind)
     raise AssertionError("some aligned range contains every range")
+
+
+def _offset(width: Fraction, kind: Kind) -> Fraction:
+    """From one aligned range to the next of that width. Among whole numbers [-0.5, 0.5) and [0, 1) are the same, and so
+    is all that is narrower."""
+    return width if kind is Kind.INTEGER and width == 1 else width / 2
 
 
 def _widths(least: Fraction) -> Iterator[Fraction]:

@@ -16,7 +16,21 @@ from defenses.diffix.snapping import BLOCKS_OF
 from harness.model import Kind
 from harness.seeds import Field
 from harness.sql.functions import FUNCTIONS
-from harness.sql.query import Aggregate, Call, Compare, Const, Operand, PerUser, Query, Ref, Scalar, Term, refs_of, walk
+from harness.sql.query import (
+    Aggregate,
+    Call,
+    Compare,
+    Const,
+    Operand,
+    PerUser,
+    Query,
+    Ref,
+    Scalar,
+    TableRef,
+    Term,
+    refs_of,
+    walk,
+)
 
 REMOVING = ("left", "right", "substring", "ltrim", "rtrim", "btrim")
 CASES = ("lower", "upper")
@@ -64,12 +78,15 @@ def floated_for(column: Ref) -> tuple[Ref, ...]:
 
 def seed_name(column: Ref) -> str:
     """The name of the column in seeds: a condition on values of users is seeded as one on the rows, for it is the same
-    where every user has one row (§6.5)."""
+    where every user has one row (§6.5). Columns of other tables have their table in it, columns of the main one are
+    named as in a query of that table alone."""
+    if isinstance(column, TableRef):
+        return column.path
     if not isinstance(column, PerUser) or column.aggregate.on is None:
         return column.name if not isinstance(column, PerUser) else NUMBER
     if column.aggregate.function == "count" and not column.aggregate.distinct:
         return NUMBER
-    columns = ", ".join(ref.name for ref in refs_of(column.aggregate.on))
+    columns = ", ".join(seed_name(ref) for ref in refs_of(column.aggregate.on))
     return f"DISTINCT {columns}" if column.aggregate.function == "count" else columns
 
 

@@ -138,6 +138,9 @@ def survives_suppression(subject: Subject) -> None:
 
 def pays_for_what_it_knows(subject: Subject) -> None:
     """What it knows of a victim comes from the ledger: right claims have their price."""
+    page: Any = subject.cls
+    if page.by_uid or page.claims == "singling-out":
+        raise Inapplicable("it knows victims by their uid, or looks for anybody, and neither costs a cell")
     run = _undefended(subject)
     right = (run.score.kappa_reach or 0.0) >= KNOWING
     expect(run.paid or not right, "It is right about its victims and has revealed nothing of them.")

@@ -19,16 +19,19 @@ def _table(subject: Subject, seed: int = 1) -> Table:
 
 
 def frame_and_schema_agree(subject: Subject) -> None:
-    """The frame has the columns and kinds of the schema, at least one row, and no NULL among the uids."""
+    """The frames have the columns and kinds of their schemas, the main one at least one row and no NULL among the uids;
+    of several tables, each has a name of its own, a single one is called like the dataset."""
     schema = _table(subject).schema
     name = subject.cls.__name__
-    expect(schema.table == name, f"In SQL the table is called {schema.table}, not {name}.")
+    expect(schema.table == name or schema.others, f"In SQL the table is called {schema.table}, not {name}.")
 
 
 def same_seed_same_rows(subject: Subject) -> None:
     """The same generator gives the same rows; another one others, unless `random` is False."""
-    first, again, other = (_table(subject, seed).frame for seed in (1, 1, 2))
-    expect(first.equals(again), "Two loads under the same seed differ.")
+    tables, repeated, changed = (_table(subject, seed) for seed in (1, 1, 2))
+    for one, same in zip((tables, *tables.others), (repeated, *repeated.others), strict=True):
+        expect(one.frame.equals(same.frame), f"Two loads of {one.schema.table} under the same seed differ.")
+    first, other = tables.frame, changed.frame
     if subject.cls.random:  # type: ignore[attr-defined]
         expect(not first.equals(other), "Another seed gives the same rows: set random = False.")
     else:

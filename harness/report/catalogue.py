@@ -15,6 +15,7 @@ from typing import Any
 
 from harness import __version__, registry
 from harness.errors import UserError
+from harness.model import Schema
 from harness.plugin import Attack, Dataset, Defense, Plugin
 from harness.report.properties import sentence, shipped
 from harness.report.tables import console
@@ -52,11 +53,19 @@ def _roles(name: str, cls: type[Dataset]) -> dict[str, Any]:
     try:
         schema = cls().load(generator("catalogue", name)).schema
     except UserError:
-        return {"uid": None, "columns": {}, "secrets": []}
+        return {"uid": None, "table": None, "columns": {}, "secrets": [], "others": []}
     return {
-        "uid": schema.uid,
-        "columns": {column.name: str(column.kind) for column in schema.columns},
+        **_columns(schema),
         "secrets": list(schema.secrets),
+        "others": [_columns(other) for other in schema.others],
+    }
+
+
+def _columns(schema: Schema) -> dict[str, Any]:
+    return {
+        "table": schema.table,
+        "uid": schema.uid or None,
+        "columns": {column.name: str(column.kind) for column in schema.columns},
     }
 
 
@@ -86,11 +95,18 @@ def print_catalogue(found: dict[str, list[dict[str, Any]]]) -> None:
             if entry.get("properties"):
                 out.print(f"    properties: {sentence(entry['properties'])}", markup=False, soft_wrap=True)
             if entry.get("columns"):
-                columns = ", ".join(f"{name} ({kind})" for name, kind in entry["columns"].items())
-                out.print(f"    columns: {columns}", markup=False)
+                named = f" of {entry['table']}" if entry["others"] else ""
+                out.print(f"    columns{named}: {_listed(entry['columns'])}", markup=False)
                 out.print(f"    uid: {entry['uid']}; secrets: {', '.join(entry['secrets'])}", markup=False)
+            for other in entry.get("others", ()):
+                out.print(f"    columns of {other['table']}: {_listed(other['columns'])}", markup=False)
+                out.print(f"    uid: {other['uid'] or 'none, its rows are not of users'}", markup=False)
             if "licence" in entry:
                 out.print(f"    licence: {entry['licence']}; source: {entry['source']}", markup=False)
+
+
+def _listed(columns: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({kind})" for name, kind in columns.items())
 
 
 def _indented(text: str) -> str:

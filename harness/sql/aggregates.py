@@ -44,7 +44,9 @@ def sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, t
     zero = exp.Literal.number(0)
     match aggregate.function:
         case "count":
-            return side(f"{HIGH}%s{i}", double(part), exp.GT(this=part.copy(), expression=zero), top)
+            everybody = aggregate.on is None or aggregate.distinct  # has a row, or the uid
+            some = None if everybody else exp.GT(this=part.copy(), expression=zero)
+            return side(f"{HIGH}%s{i}", double(part), some, top)
         case "max":
             return side(f"{HIGH}%s{i}", double(part), known(part), top)
         case "min":
@@ -67,7 +69,8 @@ def double(node: exp.Expr) -> exp.Expr:
     return cast(node.copy(), exp.DType.DOUBLE)
 
 
-def side(name: str, number: exp.Expr, takes_part: exp.Expr, top: int, largest: bool = True) -> list[exp.Expr]:
+def side(name: str, number: exp.Expr, takes_part: exp.Expr | None, top: int, largest: bool = True) -> list[exp.Expr]:
+    """The columns of one side of `plan.Contributions`; `takes_part`: who is on it, None for all."""
     extreme = over(call("max" if largest else "min", number.copy(), exp.Literal.number(top)), takes_part)
     padded = call("coalesce", extreme, exp.Array(expressions=[]))
     padded = call("list_resize", padded, exp.Literal.number(top), cast(exp.Literal.number(0), exp.DType.DOUBLE))
@@ -78,7 +81,9 @@ def side(name: str, number: exp.Expr, takes_part: exp.Expr, top: int, largest: b
     ]
 
 
-def over(aggregate: exp.Expr, condition: exp.Expr) -> exp.Expr:
+def over(aggregate: exp.Expr, condition: exp.Expr | None) -> exp.Expr:
+    if condition is None:
+        return aggregate
     return exp.Filter(this=aggregate, expression=exp.Where(this=condition.copy()))
 
 

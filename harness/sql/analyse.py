@@ -15,7 +15,7 @@ from harness.errors import QueryRefused
 from harness.model import Kind, Schema
 from harness.sql.conditions import condition
 from harness.sql.parse import only
-from harness.sql.query import Aggregate, And, Call, Operand, Order, Output, Query, Ref, Slot
+from harness.sql.query import Aggregate, And, Call, Operand, Order, Output, Query, Ref, Slot, shown_name
 from harness.sql.select import CLAUSES, Item, Select, checked, noise_function
 
 MAX_OUTPUTS = 64
@@ -54,6 +54,7 @@ class _Analysis(Select):
             offset=self.read_whole("offset") or 0,
             rows=rows,
             per_user=self.per_user,
+            joins=self.joins,
         )
         if rows:
             if self.aggregates or having:
@@ -81,8 +82,8 @@ class _Analysis(Select):
         if len(self.tree.expressions) > MAX_OUTPUTS:
             raise QueryRefused("too-many-columns", f"A query can SELECT at most {MAX_OUTPUTS} columns.")
         for node in self.tree.expressions:
-            if self.is_star(node):
-                self.outputs += self.columns.items()
+            if (every := self.star(node)) is not None:
+                self.outputs += every
                 continue
             name, inner = "", node
             if isinstance(node, exp.Alias):
@@ -100,7 +101,7 @@ class _Analysis(Select):
             return item.function
         if isinstance(node, exp.Column):
             return next(name for name in self.columns if name.lower() == node.name.lower())
-        return item.name
+        return shown_name(item)
 
     def read_keys(self) -> None:
         group = self.tree.args.get("group")

@@ -20,12 +20,14 @@ def is_apart(aggregate: Aggregate, uid: str, unique_uid: bool) -> bool:
     """Whether what single users contribute to the aggregate is looked up in a statement of its own."""
     if aggregate.function == "median":
         return True
-    of_users = aggregate.function == "count" and (unique_uid or _is_users(aggregate, uid))
+    of_users = counts_users(aggregate, uid) or (aggregate.function == "count" and unique_uid)
     return aggregate.distinct and not of_users
 
 
-def _is_users(aggregate: Aggregate, uid: str) -> bool:
-    return aggregate.distinct and aggregate.on is not None and aggregate.on.name == uid
+def counts_users(aggregate: Aggregate, uid: str) -> bool:
+    """Whether it is count(DISTINCT uid)."""
+    of_uid = aggregate.on is not None and aggregate.on.name == uid
+    return aggregate.function == "count" and aggregate.distinct and of_uid
 
 
 def with_apart(plan: Plan, select: exp.Select, i: int, uid: str, rows: Rows) -> exp.Select:

@@ -15,6 +15,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.seeds import digest
+from harness.sql import joins
 from harness.sql.plan import ROW_NUMBER, Plan, Sample
 from harness.sql.query import Query, Ref, refs_of, with_columns
 
@@ -42,7 +43,7 @@ def strayed(plan: Plan) -> Plan:
 
 def source(plan: Plan, salt: bytes) -> exp.Expr:
     """What a strayed plan selects from: the table, or the table with the strayed columns beside its own."""
-    table = exp.table_(plan.query.table, quoted=True)
+    table = joins.source(plan)
     names = [ref.name.removeprefix(PREFIX) for ref in _moved(plan.query) if ref.name.startswith(PREFIX)]
     if plan.astray is None or not names:
         return table

@@ -21,9 +21,9 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql import astray, edges, users
+from harness.sql import astray, edges, joins, users
 from harness.sql.aggregates import SQUARE, aggregate_tree, count, double, known, measured, merged, of_user, over, sides
-from harness.sql.apart import Rows, is_apart, joined, positions, same_keys, with_apart
+from harness.sql.apart import Rows, counts_users, is_apart, joined, positions, same_keys, with_apart
 from harness.sql.astray import picked, strayed
 from harness.sql.expressions import cast, condition_tree, term_tree
 from harness.sql.nodes import call as _call
@@ -35,7 +35,8 @@ from harness.sql.query import Aggregate, Query, Ref, is_of_users
 
 def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
     """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for. The
-    salt keys the choice of rows where the plan has a sample."""
+    salt keys the choice of rows where the plan has a sample. Of joined tables a user can have several rows."""
+    unique_uid = unique_uid and plan.query.joins is None
     tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid, salt)
     if plan.stored_below > 0:
         stored = replace(plan, query=replace(plan.query, table=STORED))
@@ -47,10 +48,10 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
 def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     aggregates = tuple(aggregate.of for aggregate in plan.query.aggregates)
     plan = strayed(replace(plan, query=replace(plan.query, aggregates=aggregates)))
-    one_row, unique_uid = unique_uid, unique_uid or plan.query.per_user
+    unique_uid = unique_uid or users.are_unique(plan)
     rows = _rows_of(plan, uid, salt)
     two_levels = (plan.top or plan.edges) and not unique_uid
-    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, one_row, rows)
+    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, rows)
     select = _with_first(plan, select, rows) if plan.first else select
     for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
         if is_apart(aggregate, uid, unique_uid):
@@ -96,12 +97,11 @@ def _distance(aggregate: Aggregate, keys: Sequence[exp.Expr]) -> exp.Expr:
     return exp.Div(this=double(exact), expression=number.copy())
 
 
-def _one_level(plan: Plan, uid: str, unique_uid: bool, one_row: bool, rows: Rows) -> exp.Select:
-    """`unique_uid`: every user has one row of those that are selected, `one_row`: of the table, too."""
+def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select:
     query, user = plan.query, exp.column(uid, quoted=True)
     columns = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     columns += [
-        _as(aggregate_tree(a), f"a{i}")
+        _as(count() if unique_uid and counts_users(a, uid) else aggregate_tree(a), f"a{i}")
         for i, a in enumerate(query.aggregates)
         if not (plan.top and is_apart(a, uid, unique_uid))
     ]
@@ -132,8 +132,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, one_row: bool, rows: Rows
         if aggregate.function != "count" and not is_apart(aggregate, uid, unique_uid):  # of counts all are 1
             part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else measured(aggregate)
             columns += sides(i, aggregate, part, None, plan.top)
-    ends = [_ends(ref, query) for ref in plan.edges]
-    columns += edges.of_rows(ends) if one_row else edges.of_users(ends, UID_HASH)
+    columns += edges.of_bucket([_ends(ref, query) for ref in plan.edges])
     number = count() if unique_uid else count(user, distinct=True)
     return _grouped(rows(columns), query, plan.fewest, number)
 
@@ -186,7 +185,7 @@ def query_text(query: Query) -> str:
     """The query's SELECT, WHERE and GROUP BY in one canonical spelling: what a per-query seed is made from."""
     slots = [term_tree(key) for key in query.keys] + [aggregate_tree(a) for a in query.aggregates]
     columns = [slots[output.slot] for output in query.outputs]
-    select = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
+    select = exp.select(*columns).from_(joins.source(Plan(query)), copy=False)
     if query.where is not None:
         select = select.where(condition_tree(query.where), copy=False)
     return select.group_by(*(term_tree(key) for key in query.keys), copy=False).sql(dialect="duckdb", copy=False)
@@ -230,7 +229,7 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
     """Per key and user first, so that single users' contributions to each aggregate are known."""
     query = plan.query
     inner = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
-    inner += [_as(exp.column(uid, quoted=True), "u"), _as(_call("any_value", _quoted(UID_HASH)), "h")]
+    inner += [_as(_quoted(UID_HASH), "h")]  # no two users have the same
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
         part, rows = _quoted(f"c{i}"), _quoted(f"n{i}")
@@ -248,7 +247,7 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
             outer.append(_as(over(_xor("h", distinct=False), has_value), f"x{i}"))
     outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
-    outer += edges.of_users([edges.of_user_columns(i) for i in range(len(plan.edges))], "h")
+    outer += edges.of_bucket([edges.of_user_columns(i) for i in range(len(plan.edges))])
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         listed = _call("flatten", _call("list", _quoted(f"f{i}")))

@@ -20,6 +20,7 @@ MAX_TOKENS = 65_536
 MAX_DEPTH = 32
 MAX_SUB_QUERIES = 8
 MAX_OPERATORS = 64  # each is a level of the tree
+MAX_JOINS = 3
 
 
 def _types(names: str) -> set[TokenType]:
@@ -38,7 +39,11 @@ _GRAMMAR = (
 )
 _SUB_QUERY = (TokenType.FROM, TokenType.L_PAREN, TokenType.SELECT)
 _KEYWORD_FUNCTIONS = _types("LEFT RIGHT DIV")
-_BEFORE_NOT = _types("WHERE HAVING AND OR NOT L_PAREN IS")
+_BEFORE_JOIN = _types("INNER CROSS LEFT RIGHT OUTER")
+_SIDES = _types("LEFT RIGHT")
+_JOINING = _types("JOIN ON USING") | _BEFORE_JOIN
+_OTHER_JOINS = {"NATURAL", "FULL", "SEMI", "ANTI", "ASOF", "POSITIONAL", "LATERAL"}  # elsewhere some of them are names
+_BEFORE_NOT = _types("WHERE HAVING ON AND OR NOT L_PAREN IS")
 _OPERANDS = _types("VAR IDENTIFIER STRING NUMBER R_PAREN TRUE FALSE NULL")
 _WITH_FROM = {"EXTRACT", "TRIM", "SUBSTRING"}
 _AFTER_NOT = _types("IN BETWEEN LIKE ILIKE NULL")
@@ -95,7 +100,7 @@ def statements(text: str) -> list[str]:
 def keywords() -> list[str]:
     """The keywords that can stand in a query, in capitals and sorted."""
     known = _dialect.tokenizer_class.KEYWORDS.items()
-    return sorted(word for word, kind in known if kind in _GRAMMAR and word.replace(" ", "").isalpha())
+    return sorted(word for word, kind in known if kind in _GRAMMAR | _JOINING and word.replace(" ", "").isalpha())
 
 
 def only(node: exp.Expr, *allowed: str) -> None:
@@ -146,8 +151,11 @@ def _check_depth(types: list[TokenType]) -> None:
 def _check_words(tokens: list[Token]) -> None:
     """Refuse what is not of the grammar. A keyword that other SQL gives a meaning and ours does not is a name."""
     _name_functions(tokens)
+    joins = _check_joins(tokens)
     kinds = [TokenType.SEMICOLON, *(token.token_type for token in tokens), TokenType.SEMICOLON]
-    for before, kind, after, token in zip(kinds, kinds[1:], kinds[2:], tokens, strict=False):
+    for at, (before, kind, after, token) in enumerate(zip(kinds, kinds[1:], kinds[2:], tokens, strict=False)):
+        if at in joins:
+            continue
         if kind is TokenType.NOT:
             # elsewhere it binds loosely: `a = NOT b = NOT c = …` nests without a parenthesis
             if before not in _BEFORE_NOT and after not in _AFTER_NOT:
@@ -179,6 +187,26 @@ def _name_functions(tokens: list[Token]) -> None:
     for token, after in pairwise(tokens):
         if token.token_type in _KEYWORD_FUNCTIONS and after.token_type is TokenType.L_PAREN:
             token.token_type = TokenType.VAR
+
+
+def _check_joins(tokens: list[Token]) -> set[int]:
+    """The positions of the words of joins: JOIN, what stands before it, ON and USING. Refused is what makes the parser
+    try again and again, and what it would read as the alias of a table."""
+    kinds = [token.token_type for token in tokens]
+    joins = [at for at, kind in enumerate(kinds) if kind is TokenType.JOIN]
+    if len(joins) > MAX_JOINS:
+        raise QueryRefused("join", f"A query joins at most {MAX_JOINS + 1} tables.")
+    found = {at for at, kind in enumerate(kinds) if kind in (TokenType.ON, TokenType.USING)} if joins else set()
+    if len(found) + sum(kinds[at - 1] is TokenType.CROSS for at in joins) != len(joins):
+        raise QueryRefused("join", "JOIN has an ON or a USING, CROSS JOIN has none.")
+    for at in joins:
+        outer = kinds[at - 1] is TokenType.OUTER
+        if tokens[at - 1 - outer].text.upper() in _OTHER_JOINS or (outer and kinds[at - 2] not in _SIDES):
+            raise QueryRefused("join", "Tables are joined by [INNER] JOIN, LEFT JOIN, RIGHT JOIN and CROSS JOIN.")
+        if kinds[at + 1 : at + 2] == [TokenType.L_PAREN]:
+            raise QueryRefused("join", "Beside JOIN stands a table, without parentheses and no query.")
+        found |= {at, *([at - 1] if kinds[at - 1] in _BEFORE_JOIN else []), *([at - 2] if outer else [])}
+    return found
 
 
 def _inner_froms(tokens: list[Token]) -> int:

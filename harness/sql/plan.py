@@ -175,18 +175,14 @@ class Edges:
     """Who lies at the ends of a column: `low` (N, 16), ascending, the smallest values of the users who have the
     lowest, `high` (N, 16), descending, the largest of those who have the highest; float64 of a column of reals, else
     int64, dates and times as microseconds since 1970. `known`: int64 (N,), how many entries there are, 0 where the
-    plan did not ask. A user who has several rows can be at both ends: `low_users` and `high_users`, uint64 (N, 16),
-    are the users' hashes, None where every user has one row."""
+    plan did not ask. A user who has several rows can be at both ends."""
 
     low: Array
     high: Array
     known: NDArray[np.int64]
-    low_users: NDArray[np.uint64] | None = None
-    high_users: NDArray[np.uint64] | None = None
 
     def keep(self, mask: Bools) -> Edges:
-        low_users, high_users = (None if u is None else u[mask] for u in (self.low_users, self.high_users))
-        return Edges(self.low[mask], self.high[mask], self.known[mask], low_users, high_users)
+        return Edges(self.low[mask], self.high[mask], self.known[mask])
 
 
 @dataclass(frozen=True)

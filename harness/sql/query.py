@@ -9,6 +9,10 @@ Literals hold Python values of the column's kind: `age = '20'`, `20 = age` and `
 A query of one row a user has `per_user` set. Its columns are the uid and `PerUser` aggregates; conditions on these
 are on what the users' rows together give, and stand beside those on the rows in one `where`.
 
+A query over several tables has `joins`. An analyst's aliases and the order of the tables are not in it: the uid of
+every table that is joined by it is `Ref(uid)`, the columns of the main table are those of a query without a join, the
+columns of others are named by table and column (`TableRef`).
+
 HAVING, ORDER BY, LIMIT and OFFSET refer to slots of the answer (keys first, then aggregates), because they act on
 what the defense lets out and never on the rows.
 """
@@ -47,6 +51,20 @@ class Ref:
 
     name: str
     kind: Kind
+
+
+@dataclass(frozen=True)
+class TableRef(Ref):
+    """A column of a joined table: any but those of the main table where it stands in the query first. The name is the
+    table's, its number where it stands there several times, and the column's. `table` is "" for the main one."""
+
+    table: str
+    column: str
+
+    @property
+    def path(self) -> str:
+        """Table and column, whichever of the table's several places it is in; of the main table the column alone."""
+        return f"{self.table}.{self.column}" if self.table else self.column
 
 
 @dataclass(frozen=True)
@@ -213,6 +231,39 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A table in FROM, the how manieth time it stands there, and its uid column, "" where its rows have no users."""
+
+    table: str
+    number: int
+    uid: str
+
+    @property
+    def name(self) -> str:
+        return self.table if self.number == 1 else f"{self.table} {self.number}"
+
+
+@dataclass(frozen=True)
+class Outer:
+    """What a LEFT JOIN adds to each row, or NULL: the rows of `place` of the same user, whose uid these columns hold,
+    that meet the conditions `on`."""
+
+    place: Place
+    users: tuple[Ref, ...] = ()
+    on: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True)
+class Joins:
+    """The tables that a query selects from: `inner`, in the order of their names those with users in front, each
+    combined with each, the rows of one user with one another; then the outer ones in their order. The conditions of
+    inner joins are in the query's `where`. The user of a row is that of the first table."""
+
+    inner: tuple[Place, ...]
+    outer: tuple[Outer, ...] = ()
+
+
+@dataclass(frozen=True)
 class Query:
     table: str
     uid: str
@@ -226,12 +277,13 @@ class Query:
     offset: int = 0
     rows: bool = False  # no aggregate: the keys are what is selected, each bucket stands for count(*) rows
     per_user: bool = False  # of the table's rows grouped by the uid; see `PerUser`
+    joins: Joins | None = None  # what it selects from, if not the main table alone; `table` is that one all the same
 
     def __hash__(self) -> int:
         """Computed once: a batch looks the same query up thousands of times."""
         if "_hash" not in self.__dict__:
             fields = (self.outputs, self.keys, self.aggregates, self.where, self.having, self.order, self.limit)
-            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows, self.per_user))
+            self.__dict__["_hash"] = hash((self.table, *fields, self.offset, self.rows, self.per_user, self.joins))
         known: int = self.__dict__["_hash"]
         return known
 
@@ -252,6 +304,11 @@ class Query:
         """The columns that decide which rows are in which bucket: of GROUP BY, then of WHERE, each once."""
         inside = () if self.where is None else columns_of(self.where)
         return tuple(dict.fromkeys([*(ref for key in self.keys for ref in refs_of(key)), *inside]))
+
+
+def shown_name(term: Term) -> str:
+    """What a selected column is called in the answer, where the query does not say."""
+    return term.column if isinstance(term, TableRef) else term.name
 
 
 def walk(condition: Condition) -> Iterator[Condition]:

@@ -16,7 +16,22 @@ from harness.errors import QueryRefused
 from harness.model import Schema
 from harness.sql.conditions import MAX_CONDITIONS, condition
 from harness.sql.parse import bare, only
-from harness.sql.query import Aggregate, And, Call, Condition, Const, Function, Operand, PerUser, Ref, Term, refs_of
+from harness.sql.query import (
+    Aggregate,
+    And,
+    Call,
+    Condition,
+    Const,
+    Function,
+    Joins,
+    Operand,
+    PerUser,
+    Ref,
+    Term,
+    refs_of,
+    shown_name,
+)
+from harness.sql.tables import Tables, flattened, table_of
 from harness.sql.terms import term
 
 CLAUSES: dict[str, type[exp.Expr]] = {
@@ -54,7 +69,7 @@ def checked(tree: exp.Expr, clauses: Sequence[str]) -> exp.Select:
     for clause in ("distinct", *CLAUSES):
         if clause not in clauses and tree.args.get(clause):
             raise QueryRefused("sub-query", f"A query inside another one has no {clause.upper()}.")
-    only(tree, "expressions", *clauses)
+    only(tree, "expressions", "joins", *clauses)
     for name in clauses:
         if type(tree.args.get(name)) not in (CLAUSES.get(name, exp.Distinct), type(None)):
             raise QueryRefused("not-supported", f"This {name.rstrip('_').upper()} is not answered.")
@@ -71,25 +86,35 @@ class Select:
     columns: dict[str, Ref | Call] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
     per_user: bool = False
+    tables: Tables | None = None  # what it selects from, if not the main table alone or a query inside
+    joins: Joins | None = None
 
     def read_source(self) -> None:
         source = self.tree.args.get("from_")
         if source is None:
             raise QueryRefused("no-table", f"The query needs FROM {self.schema.table}.")
         only(source, "this")
-        table = source.this
-        if isinstance(table, exp.Subquery) and isinstance(table.this, exp.Select):
+        table, joins = source.this, self.tree.args.get("joins") or []
+        if isinstance(table, exp.Subquery) and isinstance(table.this, exp.Select) and not joins:
             self.read_inner(table)
-        elif isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier):
-            only(table, "this", "alias")
-            if table.name.lower() != self.schema.table.lower():
-                raise QueryRefused("other-table", f"The only table here is {self.schema.table}.")
-            self.columns = {column.name: Ref(column.name, column.kind) for column in self.schema.columns}
+            if alias := table.args.get("alias"):
+                only(alias, "this")
+        elif not isinstance(joins, list):
+            raise QueryRefused("not-supported", "FROM lists tables.")
+        elif joins or table_of(table, self.schema) is not self.schema:
+            self.read_tables(Tables.of(table, joins, self.schema), joins)
         else:
-            raise QueryRefused("other-source", f"Only the table {self.schema.table} can be asked: no function.")
-        if alias := table.args.get("alias"):
-            only(alias, "this")
+            self.columns = {column.name: Ref(column.name, column.kind) for column in self.schema.columns}
         self.alias = table.alias_or_name
+
+    def read_tables(self, tables: Tables, joins: Sequence[exp.Join]) -> None:
+        """The columns of all tables, the conditions of inner joins."""
+        self.tables = tables
+        found: list[Condition] = []
+        for at, join in enumerate(joins):
+            found += tables.add(at, join, lambda node: condition(node, self.row_operand))
+        self.conditions = flattened(found)
+        self.columns = {name: ref for source in tables.sources for name, ref in source.open_columns.items()}
 
     def read_inner(self, source: exp.Subquery) -> None:
         """The columns and conditions of a query inside this one."""
@@ -102,30 +127,37 @@ class Select:
             self.columns[name] = found
         if not any(found == inner.uid for found in self.columns.values()):
             raise QueryRefused("sub-query-uid", f"A query inside another one selects {self.schema.uid}.")
-        self.conditions, self.per_user = inner.where(), inner.per_user
+        self.conditions, self.per_user, self.joins = inner.where(), inner.per_user, inner.joins
 
     @property
     def uid(self) -> Ref:
         return Ref(self.schema.uid, self.schema.column(self.schema.uid).kind)
 
-    def is_star(self, node: exp.Expr) -> bool:
-        """Whether it is * or t.*, which stand for all columns."""
+    def star(self, node: exp.Expr) -> list[tuple[str, Ref | Call]] | None:
+        """What * or t.* stands for, by name; None of what is neither."""
         if isinstance(node, exp.Star):
             only(node)
-            return True
+            return list(self.tables.star("") if self.tables else self.columns.items())
         if not (type(node) is exp.Column and isinstance(node.this, exp.Star)):
-            return False
+            return None
         only(node, "this", "table")
         only(node.this)
+        if self.tables:
+            return list(self.tables.star(node.table))
         if not node.table or node.table.lower() != self.alias.lower():
             raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
-        return True
+        return list(self.columns.items())
 
     def where(self) -> tuple[Condition, ...]:
-        """The conditions on rows, inner ones first."""
+        """The conditions on rows, inner ones first; those that join tables are left out, and with them `joins` is
+        known."""
         where = self.tree.args.get("where")
-        own = condition(where.this, self.row_operand) if where else None
-        parts = own.parts if isinstance(own, And) else () if own is None else (own,)
+        parts: tuple[Condition, ...] = ()
+        if self.tables:
+            read = self.tables.where(where and where.this, lambda node: condition(node, self.row_operand))
+            parts, self.joins = flattened(read), self.tables.joins()
+        elif where:
+            parts = flattened([condition(where.this, self.row_operand)])
         if len(self.conditions) + len(parts) > MAX_CONDITIONS:
             raise QueryRefused("too-many-conditions", f"A query can have at most {MAX_CONDITIONS:,} conditions.")
         return self.conditions + parts
@@ -178,6 +210,8 @@ class Select:
         only(node, "this", "table")
         if type(node) is not exp.Column or not isinstance(node.this, exp.Identifier):
             raise QueryRefused("not-supported", "Name the columns; * stands only in count(*).")
+        if self.tables:
+            return self.tables.column(node)
         if node.table and node.table.lower() != self.alias.lower():
             raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
         lowered = {name.lower(): found for name, found in self.columns.items()}
@@ -217,7 +251,8 @@ class Inner(Select):
         return shown
 
     def of_row(self, node: exp.Expr) -> list[tuple[str, Ref | Call]]:
-        return list(self.columns.items()) if self.is_star(node) else [self.shown(node, self.item)]
+        every = self.star(node)
+        return [self.shown(node, self.item)] if every is None else every
 
     def shown(self, node: exp.Expr, read: Callable[[exp.Expr], Item]) -> tuple[str, Ref | Call]:
         """What an expression of SELECT shows, and its name."""
@@ -228,7 +263,7 @@ class Inner(Select):
         found = read(node)
         if isinstance(found, Aggregate):
             raise QueryRefused("sub-query", "A query inside another one reports no noise.")
-        return name or (node.name if isinstance(node, exp.Column) else found.name), found
+        return name or (node.name if isinstance(node, exp.Column) else shown_name(found)), found
 
     def read_group(self, group: exp.Expr | None, shown: Sequence[Ref | Call]) -> None:
         """Refuses all but GROUP BY uid, by name, alias or position."""

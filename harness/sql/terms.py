@@ -105,6 +105,9 @@ def _parts(node: exp.Expr) -> Parts | None:
         case exp.Neg():
             only(node, "this")
             return "-", [exp.Literal.number(0), node.this]
+        case exp.LowerHex():  # what sqlglot makes of lower(hex(x))
+            only(node, "this")
+            return "lower", [exp.Hex(this=node.this)]
         case exp.Round() | exp.Trunc():
             only(node, "this", "decimals")
             decimals = node.args.get("decimals")

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql import edges
+from harness.sql import edges, joins
 from harness.sql.aggregates import aggregate_tree, known, over
 from harness.sql.edges import PART
 from harness.sql.expressions import cast, column_tree, condition_tree, term_tree
 from harness.sql.functions import finite
 from harness.sql.nodes import call, named, quoted
 from harness.sql.plan import ROW_NUMBER, UID_HASH, Plan
-from harness.sql.query import PerUser, Query, Ref, Scalar, columns_of, is_of_users, refs_of
+from harness.sql.query import PerUser, Query, Ref, Scalar, is_of_users
 
 LOW, HIGH, ALL = "#low ", "#high ", "#all "
 USERS = "users"
@@ -50,7 +50,7 @@ def source(plan: Plan, uid: str) -> exp.Expr:
     if len(plan.within) > 1:
         by.append(exp.column(NUMBER, table=ROWS, quoted=True))
         columns.append(named(by[-1].copy(), NUMBER))
-    rows = exp.select(*columns).from_(exp.table_(query.table, quoted=True), copy=False)
+    rows = exp.select(*columns).from_(joins.source(plan), copy=False)
     own = (condition_tree(condition) for condition in query.conjuncts if not is_of_users(condition))
     rows = within(rows.where(*own, copy=False), plan, of_rows=True)
     return rows.group_by(*(column.copy() for column in by), copy=False).subquery(USERS, copy=False)
@@ -58,25 +58,23 @@ def source(plan: Plan, uid: str) -> exp.Expr:
 
 def within(select: exp.Select, plan: Plan, of_rows: bool = False) -> exp.Select:
     """The select over the rows, or over the users, of the plan's parts."""
+    if not plan.within:
+        return select
     tests = list(_tests(plan, of_rows))
-    several = len(plan.within) > 1
-    table, number = (ROWS, None) if of_rows else (PART, exp.column(NUMBER, table=USERS, quoted=True))
-    names = [f"{table} {i}" for i in range(len(tests))]
-    values = [[edges.text(test.bounds[at]) for test in tests] for at in range(len(plan.within))]
-    cells = [exp.column(name, table=table, quoted=True) for name in names] if several else values[0] if values else []
+    name = ROWS if of_rows else PART
+    rows = [[str(at), *(test.bounds[at] for test in tests)] for at in range(len(plan.within))]
+    cells, table = edges.of_parts(name, [NUMBER, *(f"{name} {i}" for i in range(len(tests)))], rows)
     conditions: list[exp.Expr] = [
         test.compares(this=test.of, expression=exp.cast(cell, edges.TYPES[test.kind]))
-        for test, cell in zip(tests, cells, strict=bool(values))
+        for test, cell in zip(tests, cells[1:], strict=True)
     ]
-    if not several:
+    if table is None:
         return select.where(*conditions, copy=False)
-    if number is not None:
-        conditions.append(exp.EQ(this=number, expression=exp.column(NUMBER, table=table, quoted=True)))
-    rows = [exp.Tuple(expressions=[exp.Literal.number(i), *row]) for i, row in enumerate(values)]
-    columns = [exp.to_identifier(name, quoted=True) for name in (NUMBER, *names)]
-    alias = exp.TableAlias(this=exp.to_identifier(table, quoted=True), columns=columns)
+    if not of_rows:
+        both = (exp.column(NUMBER, table=table, quoted=True) for table in (USERS, PART))
+        conditions.append(exp.EQ(this=next(both), expression=next(both)))
     on = exp.and_(*conditions, copy=False) if conditions else exp.true()
-    return select.join(exp.Values(expressions=rows, alias=alias), on=on, copy=False)
+    return select.join(table, on=on, copy=False)
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,6 @@ class _Test:
 
 
 def _tests(plan: Plan, of_rows: bool) -> Iterator[_Test]:
-    if not plan.within:
-        return
     for i, key in enumerate(() if of_rows else plan.query.keys):
         yield _Test(term_tree(key), exp.NullSafeEQ, key.kind, tuple(part.keys[i] for part in plan.within))
     for i, (ref, _, _) in enumerate(plan.within[0].ranges):
@@ -99,6 +95,11 @@ def _tests(plan: Plan, of_rows: bool) -> Iterator[_Test]:
             ranges = [part.ranges[i] for part in plan.within]
             yield _Test(column_tree(ref), exp.GTE, ref.kind, tuple(low for _, low, _ in ranges))
             yield _Test(column_tree(ref), exp.LT, ref.kind, tuple(high for _, _, high in ranges))
+
+
+def are_unique(plan: Plan) -> bool:
+    """Whether each user stands in a bucket once: he does unless parts of the plan are parts of one bucket."""
+    return plan.query.per_user and len({part.keys for part in plan.within}) == len(plan.within)
 
 
 def ends(ref: Ref, query: Query) -> tuple[exp.Expr, exp.Expr]:
@@ -132,13 +133,4 @@ def _value(ref: PerUser) -> exp.Expr:
 
 
 def _values(plan: Plan) -> list[PerUser]:
-    return [ref for ref in dict.fromkeys(_refs(plan)) if isinstance(ref, PerUser)]
-
-
-def _refs(plan: Plan) -> Iterator[Ref]:
-    query = plan.query
-    for term in (*query.keys, *(a.on for a in query.aggregates if a.on is not None)):
-        yield from refs_of(term)
-    for condition in query.conjuncts:
-        yield from columns_of(condition)
-    yield from (*plan.floated, *plan.spans, *plan.edges)
+    return [ref for ref in dict.fromkeys(joins.columns(plan)) if isinstance(ref, PerUser)]

@@ -11,7 +11,7 @@ SELECT COUNT("age") AS "a0", COUNT("dept") AS "a1", COUNT("uid") AS "a2" FROM "s
 --- count distinct
 SELECT count(DISTINCT uid), count(DISTINCT dept), count(DISTINCT pay) FROM staff;
 =>
-SELECT COUNT(DISTINCT "uid") AS "a0", COUNT(DISTINCT "dept") AS "a1", COUNT(DISTINCT "pay") AS "a2" FROM "staff";
+SELECT COUNT(*) AS "a0", COUNT(DISTINCT "dept") AS "a1", COUNT(DISTINCT "pay") AS "a2" FROM "staff";
 
 --- count all
 SELECT count(ALL age) FROM staff;

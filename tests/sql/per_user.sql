@@ -23,7 +23,7 @@ SELECT MIN(EPOCH_US(CAST("#user min(hired)" AS TIMESTAMP))) AS "a0", AVG("#user 
 --- [users uid_xor many floated=age edges=age] extras of a column of the table come from the rows of users
 SELECT count(*) FROM (SELECT uid, min(pay) AS p FROM staff GROUP BY uid) x WHERE p < 50;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", LIST_SORT(LIST_DISTINCT(FLATTEN(LIST("#all age")))) AS "f0", MIN("#low age", 16) AS "el0", MAX("#high age", 16) AS "eh0", MIN_BY("#uid_hash", "#low age", 16) AS "ul0", MAX_BY("#uid_hash", "#high age", 16) AS "uh0" FROM (SELECT "uid", ANY_VALUE("#uid_hash") AS "#uid_hash", MIN("#row") AS "#row", CASE WHEN ISFINITE(MIN("pay")) THEN MIN("pay") END AS "#user min(pay)", MIN("age") AS "#low age", MAX("age") AS "#high age", COALESCE(LIST(DISTINCT "age") FILTER(WHERE NOT "age" IS NULL), []) AS "#all age" FROM "staff" GROUP BY "uid") AS users WHERE "#user min(pay)" < CAST('50.0' AS DOUBLE);
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", LIST_SORT(LIST_DISTINCT(FLATTEN(LIST("#all age")))) AS "f0", MIN("#low age", 16) AS "el0", MAX("#high age", 16) AS "eh0" FROM (SELECT "uid", ANY_VALUE("#uid_hash") AS "#uid_hash", MIN("#row") AS "#row", CASE WHEN ISFINITE(MIN("pay")) THEN MIN("pay") END AS "#user min(pay)", MIN("age") AS "#low age", MAX("age") AS "#high age", COALESCE(LIST(DISTINCT "age") FILTER(WHERE NOT "age" IS NULL), []) AS "#all age" FROM "staff" GROUP BY "uid") AS users WHERE "#user min(pay)" < CAST('50.0' AS DOUBLE);
 
 --- [top=2 many] users contribute once
 SELECT sum(n) FROM (SELECT uid, count(*) AS n FROM staff GROUP BY uid) x;

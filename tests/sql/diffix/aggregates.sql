@@ -3,7 +3,7 @@
 --- rows, users and values
 SELECT count(*), count(DISTINCT uid), count(pay) FROM staff;
 =>
-SELECT COUNT(*) AS "a0", COUNT(DISTINCT "uid") AS "a1", COUNT("pay") AS "a2", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", BIT_XOR("#uid_hash") FILTER(WHERE NOT "pay" IS NULL) AS "x2" FROM "staff" HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "a1", COUNT("pay") AS "a2", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", BIT_XOR("#uid_hash") FILTER(WHERE NOT "pay" IS NULL) AS "x2" FROM "staff" HAVING COUNT(*) >= 2;
 -- layer dynamic: none
 
 --- sum and average

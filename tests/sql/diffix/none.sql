@@ -9,5 +9,5 @@ SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor" 
 --- no condition, distinct users
 SELECT count(DISTINCT uid) FROM staff;
 =>
-SELECT COUNT(DISTINCT "uid") AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor" FROM "staff" HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor" FROM "staff" HAVING COUNT(*) >= 2;
 -- layer dynamic: none
