@@ -70,6 +70,7 @@ def test_noise_alone_in_small(tmp_path: Path):
 # differences, of the victim's, and the candidates.
 
 
+@pytest.mark.science
 def test_layers_of_wildcards_against_patterns():
     """Where no place of the % is free the pattern is an equality, which has layers in any case: the slack of the
     second."""
@@ -81,6 +82,7 @@ def test_layers_of_wildcards_against_patterns():
     assert fallen.mean() >= 0.9
 
 
+@pytest.mark.science
 def test_dropping_outliers_against_aligned_ranges(tmp_path: Path):
     of = balances(tmp_path)
     fallen = kappas("diffix:shrink_and_drop=false", f"{RANGES},ranges=6", 2, of, victims=20)
@@ -90,6 +92,7 @@ def test_dropping_outliers_against_aligned_ranges(tmp_path: Path):
     assert abs(held.mean()) <= margin(0.0, 5, 40)
 
 
+@pytest.mark.science
 def test_aligning_ranges_against_creeping_edges():
     fallen = kappas("diffix:snap=false,shrink_and_drop=false", f"{CREEP},ranges=6", 2, victims=12)
     expected = simulated(2 / 6, 2 / 6 + 4, 10, layers=4)

@@ -57,6 +57,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
+@pytest.mark.science
 def test_points_end_to_end(results: str):
     rows = {(row["defense"].split(":")[0], row["rows"]): row for row in stored_costs(results)}
     assert len(rows) == 8
@@ -78,6 +79,7 @@ def test_points_end_to_end(results: str):
     assert change[10_000] > change[1_000] > 10 * rows["none", 1_000]["change_seconds"]
 
 
+@pytest.mark.science
 def test_the_same_command_reads_the_store(results: str, capsys: pytest.CaptureFixture[str],
                                           monkeypatch: pytest.MonkeyPatch):  # fmt: skip
     first = stored_costs(results, ["partitioning"])
@@ -208,6 +210,7 @@ def test_the_figure_draws_what_is_stored():
     assert draw_cost([made("none", 10, None, None)]) is None
 
 
+@pytest.mark.science
 def test_figures_come_from_the_store(results: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["figures", "cost", "--results", results, "--out", str(tmp_path / "f")]) == 0
     assert {path.name for path in (tmp_path / "f").iterdir()} == {"cost.pdf", "cost.svg", "cost.png"}

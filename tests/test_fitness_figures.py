@@ -185,6 +185,7 @@ def test_pages_are_columns_with_nothing_cut_off_that_say_where_sources_disagree(
     assert names == [*(f"fitness-4-{i}" for i in range(1, 11)), "fitness"]
 
 
+@pytest.mark.science
 def test_the_verb_computes_once_and_gives_the_same_bytes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
@@ -202,6 +203,7 @@ def test_the_verb_computes_once_and_gives_the_same_bytes(
     assert set(drawn[0]) == {f"fitness-4-1.{ending}" for ending in ("pdf", "svg", "png")}
 
 
+@pytest.mark.science
 def test_the_page_of_all_ten_is_the_same_in_another_process(points: list[dict[str, Any]], tmp_path: Path):
     """Its places are rounded: the solver's last digits depend on where objects lie in memory."""
     with drawing.style():

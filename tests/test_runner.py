@@ -107,6 +107,7 @@ def test_a_killed_worker_costs_one_trial(tmp_path: Path):
     assert (again["from_store"], again["failed_trials"]) == (8 - dead, dead)
 
 
+@pytest.mark.science
 def test_a_worker_killed_from_outside_costs_nothing(tmp_path: Path):
     page, mark = tmp_path / "dying.py", tmp_path / "mark"
     when = f"not os.path.exists({str(mark)!r}) and not open({str(mark)!r}, 'w').close()"
@@ -146,7 +147,7 @@ def test_show_reads_the_store_alone(tmp_path: Path):
     assert stored.summary() | {"from_store": 0, "seconds": None} == run | {"from_store": 0, "seconds": None}
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.science), 2])
 def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, jobs: int):
     page = tmp_path / "slow.py"
     page.write_text(DYING.format(when="__import__('time').sleep(0.3)"))

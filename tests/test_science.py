@@ -75,11 +75,13 @@ def test_repetition_gains_nothing_on_diffix():
     assert averaged.tolist() == once.tolist(), "same salts, same victims, sticky answers: the very same claims"
 
 
+@pytest.mark.science
 def test_averaging_beats_fresh_noise():
     assert kappas("output-perturbation", "averaging", trials=3).mean() >= 0.9
     assert kappas("output-perturbation", "intersection", trials=3).mean() <= 0.5
 
 
+@pytest.mark.science
 def test_claiming_only_when_sure_does_not_lift_kappa_reach():
     forced = kappas("diffix", "difference", trials=6)
     choosy = kappas("diffix", "difference:min_confidence=0.9", trials=6)

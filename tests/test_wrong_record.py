@@ -76,6 +76,7 @@ def test_over_all_records_it_is_the_true_answer_and_fresh_over_some() -> None:
     ]
 
 
+@pytest.mark.science
 def test_sums_lean_to_the_mean_of_all_by_the_probability() -> None:
     """Half of the users have 0, half 1. Of m = 100 ones each shows another user's value with p: the sum has the mean
     m·(1 − p·(n − m)/(n − 1)) over the orders."""
