@@ -248,13 +248,16 @@ def test_names_complete():
     assert [item.value for item in completed] == ["diffix"]
 
 
+LIBRARIES = "import click, duckdb, pandas, rich.console, scipy.special, sqlglot"
+
+
 def cpu_seconds(bytecode: Path, *words: str) -> float:
-    """Processor time of a command: what it takes on an idle machine, whatever else this one is doing. The `bytecode` is
-    kept, as for anybody who has run a command before, and as it is where the environment forbids to write it."""
+    """Processor time of Python with these words. The `bytecode` is kept, as for anybody who has run a command before,
+    also where the environment forbids to write it."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environment = {**kept, "PYTHONPYCACHEPREFIX": str(bytecode)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "harness.cli", *words], check=True, capture_output=True, env=environment)
+    subprocess.run([sys.executable, *words], check=True, capture_output=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -266,9 +269,12 @@ def test_help_is_quick_and_imports_nothing_heavy(tmp_path: Path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[]")
-    assert min(cpu_seconds(tmp_path, "--help") for _ in range(3)) < 0.5
+    assert min(cpu_seconds(tmp_path, "-m", "harness.cli", "--help") for _ in range(3)) < 0.5
 
 
 def test_a_cold_query_is_quick(tmp_path: Path):
-    query = ("query", "--defense", "diffix", "SELECT sex, count(*) FROM census GROUP BY sex")
-    assert min(cpu_seconds(tmp_path, *query) for _ in range(5)) < 2.0
+    """It takes at most twice what importing its libraries takes, measured in turn: how fast a machine is varies."""
+    query = ("-m", "harness.cli", "query", "--defense", "diffix", "SELECT sex, count(*) FROM census GROUP BY sex")
+    turns = [(cpu_seconds(tmp_path, *query), cpu_seconds(tmp_path, "-c", LIBRARIES)) for _ in range(4)]
+    taken, libraries = map(min, zip(*turns, strict=True))
+    assert taken < 2 * libraries, turns
