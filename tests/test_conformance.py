@@ -115,7 +115,7 @@ def end(defense: str, attack: str, dataset: str, secret: str | None = None) -> N
 PAIRS = [(defense, attack) for defense in DEFENSES for attack in ATTACKS]
 
 
-TURN = 12
+TURN = 16
 PAIRS_IN_TURN = [
     pytest.param(defense, attack, marks=() if (i + j) % TURN == 0 else pytest.mark.science)
     for i, defense in enumerate(DEFENSES)

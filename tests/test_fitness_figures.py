@@ -163,6 +163,7 @@ DISAGREE = {
 }
 
 
+@pytest.mark.science
 def test_pages_are_columns_with_nothing_cut_off_that_say_where_sources_disagree(points: list[dict[str, Any]]):
     from matplotlib.text import Text
 

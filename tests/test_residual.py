@@ -43,6 +43,7 @@ def test_halves_come_at_the_count_of_one_sample_a_query():
     assert measured("none", "split-averaging:splits=3", 1).sd == 0.0
 
 
+@pytest.mark.science
 def test_static_layers_of_the_wanted_set_stay():
     """The floor: the sample of the common static layer twice, once a half. Without static layers four dynamic samples a
     pair are left."""
