@@ -13,6 +13,7 @@ from defenses.diffix import diffix
 from harness import registry
 from harness.engine import DuckEngine
 from harness.model import Answer, Table
+from harness.plugin import refined
 from harness.session import History, LocalSession
 from harness.sql import Plan
 from tests.answers import answer
@@ -185,3 +186,23 @@ def test_refusals(rule: str, shown: str, select: str, condition: str) -> None:
 def test_a_range_inside_and_one_of_what_users_have_are_two_of_one_column() -> None:
     inner = "SELECT uid, max(c) AS x FROM t WHERE c BETWEEN 0 AND 50 GROUP BY uid HAVING max(c) BETWEEN 20 AND 100"
     assert ask(f"SELECT count(*) FROM ({inner}) AS s") == "diffix-range"
+
+
+@pytest.mark.parametrize("keys", ["", "x, "])
+def test_a_user_with_rows_at_both_ends_of_a_range_is_outside_once(keys: str) -> None:
+    """She has rows at 1 and at 95, which alone would give her another largest b: she is one user, of her bucket."""
+    values = [(uid, c, b) for uid in range(60) for c, b in ((40 + uid % 5, 5), (42, 0))]
+    values += [(60, c, b) for c, b in ((1, 0), (95, 0), (42, 5))]
+    uid, c, b = (np.array(column) for column in zip(*values, strict=True))
+    frame = table(61, np.bincount(uid).tolist()).frame.assign(c=c, b=b)
+    inner = "SELECT uid, max(b) AS x FROM t WHERE c BETWEEN 0 AND 100 GROUP BY uid"
+    asked = query(f"SELECT {keys}count(*) FROM ({inner}) AS s" + (" GROUP BY 1" if keys else ""))
+    outside = []
+    for salt in range(12):
+        engine = DuckEngine(Table(SCHEMA, frame), bytes([salt]) * 32)
+        plan = diffix().plan(asked, History(SCHEMA))
+        assert isinstance(plan, Plan)
+        made = refined(diffix(), engine.run([plan]), engine.run).made.get("shrink-and-drop", [])
+        outside += [line["users outside"] for line in made if line["shrunk to"][0] > 1 and line["shrunk to"][1] <= 95]
+    assert len(outside) > 3
+    assert set(outside) == {1}
