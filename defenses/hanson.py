@@ -11,8 +11,9 @@ from defenses.maximum_order import maximum_order
 from defenses.partial_table_suppression import partial_table_suppression
 from defenses.relative_table_size import relative_table_size
 from harness.model import Refused
-from harness.plugin import Defense, Log, answered_by_all, param, planned_by_all
+from harness.plugin import Defense, Log, param
 from harness.sql import Buckets, Plan, Query
+from harness.stages import answered_by_all, planned_by_all
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,10 +10,11 @@ from harness import registry
 from harness.engine import DuckEngine
 from harness.errors import BenchmarkError
 from harness.model import Answer, Refused
-from harness.plugin import Defense, refined
+from harness.plugin import Defense
 from harness.seeds import generator
 from harness.session import LocalSession
 from harness.sql import Buckets, Plan, analyse, parse
+from harness.stages import refined
 from harness.trial import engines, first_table
 
 

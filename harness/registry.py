@@ -29,12 +29,9 @@ from harness.plugin import (
     Plugin,
     Refining,
     Rows,
-    answered_by_all,
-    planned_by_all,
-    refined_by_all,
-    updated,
 )
 from harness.sql import Buckets, Query
+from harness.stages import answered_by_all, planned_by_all, refined_by_all, updated
 
 KindName = Literal["attacks", "defenses", "datasets"]
 P = TypeVar("P", bound=Plugin)

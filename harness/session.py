@@ -13,9 +13,10 @@ import numpy as np
 
 from harness.errors import DeadlineExceeded, EngineError, LedgerError, PluginError, QueryRefused
 from harness.model import Answer, Array, Delta, Kind, Refused, Schema, Table, Update
-from harness.plugin import Defense, Engine, answered, planned, refined, updated
+from harness.plugin import Defense, Engine
 from harness.sql import Buckets, Plan, Query, analyse, parse
 from harness.sql.after import select_rows
+from harness.stages import answered, planned, refined, updated
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,9 +13,9 @@ from defenses.diffix import diffix
 from harness import registry
 from harness.engine import DuckEngine
 from harness.model import Answer, Table
-from harness.plugin import refined
 from harness.session import History, LocalSession
 from harness.sql import Plan
+from harness.stages import refined
 from tests.answers import answer
 from tests.diffix_tables import SALT, SCHEMA, query, session, table
 

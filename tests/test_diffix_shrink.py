@@ -18,11 +18,11 @@ from defenses.diffix.shrink import removals, rest, thresholds
 from harness.asking import explain
 from harness.engine import DuckEngine
 from harness.model import Answer, Column, Kind, Schema, Table
-from harness.plugin import refined
 from harness.registry import defense
 from harness.seeds import digest, mix
 from harness.session import LocalSession
 from harness.sql import Buckets, Plan
+from harness.stages import refined
 from tests.answers import answer, by_key, plain
 from tests.diffix_tables import Z, plan_of, table
 from tests.oracle_queries import Condition, Database, Row

@@ -13,12 +13,13 @@ import pytest
 from harness.engine import DuckEngine
 from harness.errors import BenchmarkError, PluginError
 from harness.model import Column, Kind, Schema, Table
-from harness.plugin import Defense, refined
+from harness.plugin import Defense
 from harness.registry import Hybrid
 from harness.sql import Buckets, Plan, analyse, parse
 from harness.sql.edges import PART
 from harness.sql.plan import EDGES, Within
 from harness.sql.query import Ref
+from harness.stages import refined
 
 SALT = b"e" * 32
 KEYS = {"a": Kind.TEXT, "b": Kind.BOOLEAN, "d": Kind.DATE, "m": Kind.DATETIME, "n": Kind.INTEGER, "r": Kind.REAL}

@@ -13,10 +13,11 @@ import pandas as pd
 from harness.checks.subject import Check, Inapplicable, Subject, expect
 from harness.errors import QueryRefused, UpdateError
 from harness.model import Answer, Column, Delta, Kind, Refused, Schema, Table, Update
-from harness.plugin import Defense, answered, planned, refined, updated
+from harness.plugin import Defense
 from harness.seeds import generator
 from harness.session import History, LocalSession
 from harness.sql import Buckets, Plan, Query, analyse, parse
+from harness.stages import answered, planned, refined, updated
 from harness.trial import checked, engines
 
 SCHEMA = Schema(
