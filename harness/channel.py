@@ -57,11 +57,13 @@ class Line:
 class BlindSession:
     """What an attack gets as `harness.plugin.Session`."""
 
-    __slots__ = ("_line", "_schema")
+    __slots__ = ("_line", "_name", "_schema", "_updates")
 
-    def __init__(self, line: Line, schema: Schema) -> None:
+    def __init__(self, line: Line, schema: Schema, updates: bool, name: str | None = None) -> None:
         self._line = line
         self._schema = schema
+        self._updates = updates
+        self._name = name
 
     @property
     def schema(self) -> Schema:
@@ -71,8 +73,20 @@ class BlindSession:
         return self.query_many([sql])[0]
 
     def query_many(self, sqls: Sequence[str]) -> list[Answer | Refused]:
-        answers: list[Answer | Refused] = self._line.ask("query", list(sqls))
+        answers: list[Answer | Refused] = self._line.ask("query", (self._name, list(sqls)))
         return answers
+
+    def named(self, name: str) -> BlindSession:
+        if not name or type(name) is not str:
+            raise PluginError("An analyst's name is a text that is not empty.")
+        return BlindSession(self._line, self._schema, self._updates, name)
+
+    def update(self, delete: Sequence[object] = (), reinsert: Sequence[object] = ()) -> Refused | None:
+        if not self._updates:
+            raise PluginError("The attack has rows changed and does not say so: updates = True.")
+        (said,) = self._line.ask("update", (self._name, list(delete), list(reinsert)))
+        refused: Refused | None = said
+        return refused
 
 
 class BlindKnowledge:
@@ -184,7 +198,11 @@ class Desk:
 
     def serve(self, what: str, payload: Any) -> Any:
         if what == "query":
-            return self.session.query_many(payload)
+            name, sqls = payload
+            return self._of(name).query_many(sqls)
+        if what == "update":
+            name, *users = payload
+            return [self._of(name).update(*map(self._known, users))]
         if what == "reveal":
             return self.ledger.reveal(*payload)
         if what != "victims" or self.drawn:
@@ -194,6 +212,19 @@ class Desk:
         self.eligible = len(payload)
         self.victims = tuple(victims.index.tolist())
         return victims
+
+    def _of(self, name: str | None) -> LocalSession:
+        return self.session if name is None else self.session.named(name)
+
+    def _known(self, users: list[object]) -> list[object]:
+        """The users as the table has them. Raises PluginError for one that it never had."""
+        import pandas as pd
+
+        people = self.ledger.people.index
+        rows = people.get_indexer(pd.Index(users)) if users else np.zeros(0, dtype=np.int64)
+        if (rows < 0).any():
+            raise PluginError(f"There is no user {users[int(np.argmin(rows))]!r} to delete or put back.")
+        return list(people[rows])
 
 
 def play(
@@ -206,7 +237,7 @@ def play(
     rng: np.random.Generator,
 ) -> None:
     """The attack's side of the wall: nothing but the attack's own things is in reach of its frames."""
-    session = BlindSession(line, schema)
+    session = BlindSession(line, schema, attack.updates)
     knowledge = BlindKnowledge(line, schema, secret, columns, accomplices)
     try:
         victims = line.ask("victims", attack.eligible(knowledge))

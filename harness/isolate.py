@@ -31,6 +31,7 @@ from harness import registry, specs
 from harness.channel import Desk, Line, Outcome, play, serve
 from harness.errors import ClaimError, PluginError, UserError
 from harness.model import TYPICAL, Answer, Claim, Inference, Linkability, Refused, Schema, SinglingOut
+from harness.plugin import Attack
 from harness.score import clean, plain
 
 if TYPE_CHECKING:
@@ -77,12 +78,21 @@ def canonical(spec: str) -> str:
     return told
 
 
-def skip(spec: str, schema: Schema, secret: str) -> str | None:
-    """What `skip` of an attack says whose page must not run in this process."""
+def skip(spec: str, schema: Schema, secret: str, accomplices: int) -> str | None:
+    """`skipped` of an attack whose page must not run in this process."""
     if not specs.parse_one(spec, "attack").is_path:
-        return registry.attack(spec)[0].skip(schema, secret)
-    told: str | None = _look("skip", spec, schema, secret)
+        return skipped(registry.attack(spec)[0], schema, secret, accomplices)
+    told: str | None = _look("skip", spec, schema, secret, accomplices)
     return told
+
+
+def skipped(attack: Attack, schema: Schema, secret: str, accomplices: int) -> str | None:
+    """Why the attack cannot be run with so many accomplices, on such a table and secret, or None."""
+    if accomplices < attack.needs_accomplices:
+        return (
+            f"{attack.label()} needs users who tell it their secret: --accomplices {attack.needs_accomplices} or more"
+        )
+    return attack.skip(schema, secret)
 
 
 def _look(what: str, spec: str, *facts: Any) -> Any:
@@ -238,8 +248,10 @@ def _decoded(text: bytes) -> tuple[str, Any] | None:
 
 def _message(read: Any) -> tuple[str, Any]:
     match read:
-        case ["query", [*sqls]]:
-            return "query", sqls
+        case ["query", [None | str() as name, [*sqls]]]:
+            return "query", (name, sqls)
+        case ["update", [None | str() as name, [*gone], [*back]]]:
+            return "update", (name, [_value(uid) for uid in gone], [_value(uid) for uid in back])
         case ["reveal", [[*columns], uids]]:
             return "reveal", ([_value(c) for c in columns], None if uids is None else [_value(uid) for uid in uids])
         case ["victims", None]:
@@ -281,7 +293,11 @@ class _ChildLine(Line):
             except ClaimError as error:
                 what, payload = "unfit", str(error)
         if what == "query":
-            payload = [sql if isinstance(sql, str) else None for sql in payload]
+            name, sqls = payload
+            payload = [name, [sql if isinstance(sql, str) else None for sql in sqls]]
+        if what == "update":
+            name, *users = payload
+            payload = [name, *([_coded(uid) for uid in some] for some in users)]
         if what == "reveal":
             columns, uids = payload
             columns = [columns] if isinstance(columns, str) else columns
@@ -352,7 +368,7 @@ def _play(line: Line, spec: str, facts: Any) -> None:
 def _inspect(line: Line, what: str, spec: str, facts: Any) -> None:
     try:
         attack, text = registry.attack(spec)
-        line.say("told", text if what == "canonical" else attack.skip(*facts))
+        line.say("told", text if what == "canonical" else skipped(attack, *facts))
     except UserError as error:
         line.say("mistake", str(error))
     except Exception as error:

@@ -209,6 +209,19 @@ class Session(Protocol):
         """Questions that do not depend on each other: the answers that `query` would give one by one, faster."""
         ...
 
+    def named(self, name: str) -> Session:
+        """The session of the analyst of that name with the same table: a log, a budget and fresh noise of its own, the
+        limits of the trial and the rows in common. The same name is the same session. Raises PluginError for no name.
+        """
+        ...
+
+    def update(self, delete: Sequence[object] = (), reinsert: Sequence[object] = ()) -> Refused | None:
+        """Have the owner of the data delete all rows of these users, and put back those of others that were deleted so,
+        as one update: None when it is done, Refused when the defense does not take it and nothing has changed. It
+        counts as one query. Users of whom there is nothing to delete or put back are passed over. For attacks that say
+        `updates`. Raises PluginError for a user that the table never had."""
+        ...
+
 
 class Knowledge(Protocol):
     """The ledger of prior knowledge: the table with the secret masked. Each cell that is revealed is charged to P,
@@ -245,6 +258,8 @@ class Attack(Plugin):
     claims: ClassVar[Literal["inference", "singling-out", "linkability"]] = "inference"
     exact_against_none: ClassVar[bool] = True
     by_uid: ClassVar[bool] = False  # asks for its victims by their uid, which costs nothing
+    updates: ClassVar[bool] = False  # has users deleted between queries, `Session.update`
+    needs_accomplices: ClassVar[int] = 0  # so many users at least must tell it their secret, `bench --accomplices`
 
     def skip(self, schema: Schema, secret: str) -> str | None:
         """Why this attack cannot be run on such a table and secret, or None."""

@@ -86,8 +86,8 @@ def skipped(benchmark: Benchmark) -> str | None:
     if (reason := defense.skip(schema)) is not None:
         return reason
     if benchmark.isolate:
-        return isolate.skip(benchmark.attack, schema, benchmark.secret)
-    return registry.attack(benchmark.attack)[0].skip(schema, benchmark.secret)
+        return isolate.skip(benchmark.attack, schema, benchmark.secret, benchmark.accomplices)
+    return isolate.skipped(registry.attack(benchmark.attack)[0], schema, benchmark.secret, benchmark.accomplices)
 
 
 def _run(tasks: list[Task], jobs: int) -> Iterator[TrialRecord]:

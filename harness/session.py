@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import DeadlineExceeded, EngineError, LedgerError, PluginError, QueryRefused
-from harness.model import Answer, Array, Delta, Kind, Refused, Schema, Table, Update
+from harness.model import Answer, Delta, Refused, Schema, Table, Update
 from harness.plugin import Defense, Engine
+from harness.seeds import generator
 from harness.sql import Buckets, Plan, Query, analyse, parse
-from harness.sql.after import select_rows
+from harness.sql.answers import answers_of
+from harness.sql.query import Aggregate, In, Output, Ref
 from harness.stages import answered, planned, refined, updated
 
 if TYPE_CHECKING:
@@ -40,9 +43,9 @@ class Limits:
 
 @dataclass
 class History:
-    """What was asked and updated so far: the log that a defense sees, the counts that are reported, and the first
-    answers to the first `HEARD` different queries since the last update, by which a defense that does nothing is
-    found out."""
+    """What an analyst asked, and all updates, so far: the log that a defense sees, the counts that are reported, and
+    the first answers to the first `HEARD` different queries since the last update, by which a defense that does
+    nothing is found out."""
 
     schema: Schema
     nonce: bytes = b""
@@ -57,6 +60,28 @@ class History:
         if isinstance(plan, Plan):
             self.answered.append(len(self.queries))
         self.queries.append(query)
+
+
+@dataclass
+class Analyst:
+    """What is one analyst's own: the name, fresh noise, the history, and what defenses keep for her."""
+
+    name: str
+    rng: np.random.Generator
+    history: History
+    memory: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Common:
+    """What the sessions with one table share: the analysts by name, the updates made, the rows of users who were
+    deleted on request, by uid, whether the defense kept an update from the table, and whether time is up."""
+
+    analysts: dict[str, Analyst] = field(default_factory=dict)
+    updates: list[Delta] = field(default_factory=list)
+    away: dict[object, pd.DataFrame] = field(default_factory=dict)
+    kept_back: bool = False
+    expired: bool = False
 
 
 class LocalSession:
@@ -74,18 +99,60 @@ class LocalSession:
         self._schema = schema
         self._engine = engine
         self._defense = defense
-        self._rng = rng
         self._limits = limits or Limits()
         self._parsed: dict[str, Query | Refused] = {}
         self._read_short = _reader(schema)
-        self._analyst = analyst
-        self._memory: dict[Any, Any] = {}
-        self.history = History(schema, nonce=rng.spawn(1)[0].bytes(16))  # takes nothing from the noise of the answers
-        self.expired = False
+        self._common = Common()
+        self._analyst = self._enter(analyst, rng)
+
+    def _enter(self, name: str, rng: np.random.Generator) -> Analyst:
+        nonce = rng.spawn(1)[0].bytes(16)  # takes nothing from the noise of the answers
+        analyst = Analyst(name, rng, History(self._schema, nonce, updates=self._common.updates))
+        self._common.analysts[name] = analyst
+        return analyst
 
     @property
     def schema(self) -> Schema:
         return self._schema
+
+    @property
+    def history(self) -> History:
+        return self._analyst.history
+
+    @property
+    def histories(self) -> list[History]:
+        """Those of all analysts, the first one's first."""
+        return [analyst.history for analyst in self._common.analysts.values()]
+
+    @property
+    def asked(self) -> int:
+        """Queries, and updates on request, of all analysts together."""
+        return sum(history.asked for history in self.histories)
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How often each rule refused something, of all analysts together."""
+        return sum((history.reasons for history in self.histories), Counter())
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether the defense did not take an update that an attack asked for."""
+        return self._common.kept_back
+
+    @property
+    def away(self) -> list[object]:
+        """The users who are deleted on an attack's request."""
+        return list(self._common.away)
+
+    def named(self, name: str) -> LocalSession:
+        """See `harness.plugin.Session.named`."""
+        known = self._common.analysts
+        if name not in known:
+            first = next(iter(known.values()))
+            self._enter(name, generator("analyst", first.history.nonce, name))
+        session = copy(self)
+        session._analyst = known[name]
+        return session
 
     def query(self, sql: str) -> Answer | Refused:
         return self.query_many([sql])[0]
@@ -94,9 +161,7 @@ class LocalSession:
         """Raises PluginError when the questions are no texts or exceed the limit, DeadlineExceeded when time is up."""
         if any(not isinstance(sql, str) for sql in sqls):
             raise PluginError("A query is a text; something else was sent.")
-        self.history.asked += len(sqls)
-        if self.history.asked > self._limits.queries:
-            raise PluginError(f"The trial asked more than {self._limits.queries:,} queries.")
+        self._count(len(sqls))
         results: list[Answer | Refused] = []
         for start, stop in pairwise(_cuts(sqls)):
             results += self._batch(sqls[start:stop])
@@ -107,13 +172,59 @@ class LocalSession:
     def apply(self, update: Update) -> Refused | None:
         """The owner of the data changes rows between two queries; None when it is done. Never within an attack's
         reach. Raises UpdateError for what cannot be done, and then nothing has changed."""
+        return self._make(self._engine.find(update))
+
+    def update(self, delete: Iterable[object] = (), reinsert: Iterable[object] = ()) -> Refused | None:
+        """See `harness.plugin.Session.update`; that the table once had these users is the caller's to check."""
+        import pandas as pd
+
+        self._count(1)
         self._check_time()
-        said = updated(self._defense, self._engine.find(update), self._engine, self.history, self._rng)
+        uid, away = self._schema.uid, self._common.away
+        derived = [d.column for d in self._schema.derived]
+        gone = self._present(list(dict.fromkeys(delete)))
+        back = [user for user in dict.fromkeys(reinsert) if user in away]
+        if not gone and not back:
+            return None
+        rows = pd.concat([away[user] for user in back]).drop(columns=derived) if back else None
+        delta = self._engine.find(Update(insert=rows, delete=pd.DataFrame({uid: gone})))
+        if (refused := self._make(delta)) is not None:
+            self.history.reasons[refused.rule] += 1
+            self._common.kept_back = True
+            return refused
+        for user in back:
+            del away[user]
+        away.update(iter(delta.removed.groupby(uid)))
+        return None
+
+    def _present(self, users: list[Any]) -> list[object]:
+        """Those of whom there are rows in the published table."""
+        if not users:
+            return []
+        uid = Ref(self._schema.uid, self._schema.column(self._schema.uid).kind)
+        of_them = In(uid, tuple(users))
+        query = Query(self._schema.table, uid.name, (Output("uid", 0),), (uid,), (Aggregate("count"),), of_them)
+        return list(self._run([Plan(query)]).keys[0])
+
+    def _make(self, delta: Delta) -> Refused | None:
+        self._check_time()
+        analyst = self._analyst
+        said = updated(self._defense, delta, self._engine, analyst.history, analyst.rng)
         if isinstance(said, Refused):
             return said
-        self.history.updates.append(self._engine.apply(said))
-        self.history.heard.clear()
+        self._common.updates.append(self._engine.apply(said))
+        for history in self.histories:
+            history.heard.clear()
         return None
+
+    def expire(self) -> None:
+        """From now on every question raises DeadlineExceeded."""
+        self._common.expired = True
+
+    def _count(self, requests: int) -> None:
+        self.history.asked += requests
+        if self.asked > self._limits.queries:
+            raise PluginError(f"The trial asked more than {self._limits.queries:,} queries.")
 
     def _batch(self, sqls: Sequence[str]) -> list[Answer | Refused]:
         self._check_time()
@@ -123,7 +234,7 @@ class LocalSession:
         return [next(answers) if isinstance(plan, Plan) else plan for plan in plans]
 
     def _check_time(self) -> None:
-        if self.expired:
+        if self._common.expired:
             raise DeadlineExceeded(f"The trial took more than {self._limits.seconds:g} seconds.")
 
     def _remember(self, sqls: Sequence[str], results: list[Answer | Refused]) -> None:
@@ -157,15 +268,19 @@ class LocalSession:
             return []
         if len(plans) > SETS and any(plan.uid_set for plan in plans):
             return [answer for i in range(0, len(plans), SETS) for answer in self._answers(plans[i : i + SETS])]
+        analyst = self._analyst
+        buckets = replace(self._run(plans), analyst=analyst.name, memory=analyst.memory)
+        buckets = refined(self._defense, buckets, self._run)
+        with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
+            buckets = answered(self._defense, buckets, analyst.rng)
+        return answers_of(buckets)
+
+    def _run(self, plans: Sequence[Plan]) -> Buckets:
         try:
-            buckets = replace(self._engine.run(plans), analyst=self._analyst, memory=self._memory)
-            buckets = refined(self._defense, buckets, self._engine.run)
+            return self._engine.run(plans)
         except EngineError:
             self._check_time()
             raise
-        with np.errstate(over="ignore", invalid="ignore"):  # what leaves the doubles ends as NULL
-            buckets = answered(self._defense, buckets, self._rng)
-        return _answers(buckets)
 
 
 @lru_cache(maxsize=SCHEMAS)
@@ -180,73 +295,6 @@ def _cuts(sqls: Sequence[str]) -> list[int]:
     texts = np.cumsum([len(sql) for sql in sqls]) // BATCH_TEXT
     chunk = np.maximum.accumulate(texts * len(sqls) + np.arange(len(sqls)) // BATCH) if len(sqls) else texts
     return [*np.flatnonzero(np.diff(chunk, prepend=-1)).tolist(), len(sqls)]
-
-
-def _answers(buckets: Buckets) -> list[Answer]:
-    """One Answer a query of the batch; inf and NaN are NULL."""
-    values = np.where(np.isfinite(buckets.values), buckets.values, np.nan)
-    columns = [np.ascontiguousarray(column) for column in values.T]
-    edges = np.searchsorted(buckets.query, np.arange(len(buckets.plans) + 1)).tolist()
-    shapes: dict[int, _Shape] = {}
-    answers = []
-    for plan, start, stop in zip(buckets.plans, edges[:-1], edges[1:], strict=True):
-        query = plan.query
-        if (shape := shapes.get(id(query))) is None:
-            shape = shapes[id(query)] = _Shape.of(query)
-        rows = slice(start, stop)
-        slots = [key[rows] for key in buckets.keys[: shape.keys]]
-        slots += [_decoded(column[rows], kind) for column, kind in zip(columns, shape.aggregates, strict=False)]
-        if shape.rows:
-            repeated = np.repeat(np.arange(stop - start), _times(slots[shape.keys]))
-            slots = [slot[repeated] for slot in slots]
-        if shape.selects:
-            chosen = select_rows(query, slots)
-            slots = [slot[chosen] for slot in slots]
-        data = tuple([slots[i] for i in shape.outputs])
-        for column in data:
-            column.flags.writeable = False
-        answers.append(Answer(shape.names, shape.kinds, data, plan.notices))
-    return answers
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """What all answers to one query have in common."""
-
-    names: tuple[str, ...]
-    kinds: tuple[Kind, ...]
-    outputs: tuple[int, ...]
-    keys: int
-    aggregates: tuple[Kind, ...]
-    selects: bool
-    rows: bool
-
-    @classmethod
-    def of(cls, query: Query) -> _Shape:
-        return cls(
-            tuple(output.name for output in query.outputs),
-            tuple(query.slot_kind(output.slot) for output in query.outputs),
-            tuple(output.slot for output in query.outputs),
-            len(query.keys),
-            tuple(aggregate.kind for aggregate in query.aggregates),
-            query.having is not None or bool(query.order) or query.limit is not None or query.offset > 0,
-            query.rows,
-        )
-
-
-def _times(counts: Array) -> Array:
-    """How often rows are repeated: their counts rounded half-even, at least 0 (Diffix-Birch §6.3)."""
-    times: Array = np.maximum(np.rint(np.nan_to_num(counts)), 0).astype(np.int64)
-    return times
-
-
-def _decoded(values: Array, kind: Kind) -> Array:
-    if kind not in (Kind.DATE, Kind.DATETIME):
-        return values
-    micros = np.where(np.isnan(values), 0, np.round(values)).astype(np.int64)
-    moments = micros.astype("datetime64[us]")
-    moments[np.isnan(values)] = np.datetime64("NaT")
-    return moments
 
 
 class Ledger:

@@ -56,6 +56,14 @@ class Judged:
         """Another session with the defended table."""
         return LocalSession(self.table.schema, self.engine, self.defense, rng)
 
+    def undone(self, task: Task) -> Judged:
+        """With the rows as they were before the attack had some deleted: utility is about the table."""
+        if not self.session.history.updates:
+            return self
+        self.close()
+        engine, exact = engines(self.table, self.defense, task.benchmark.seed, task.trial)
+        return replace(self, engine=engine, exact=exact)
+
     def close(self) -> None:
         self.engine.close()
         self.exact.close()
@@ -75,6 +83,7 @@ def _run_trial(task: Task) -> TrialRecord:
         judged = attack_once(task)
         session = judged.session
         found = acts(judged)
+        judged = judged.undone(task)
         clock = time.perf_counter()
         cost = utility(_workload(judged, task), judged.fresh_session(_rng(task, "utility")))
         seconds = {**judged.seconds, "utility": time.perf_counter() - clock, "total": time.perf_counter() - began}
@@ -83,9 +92,9 @@ def _run_trial(task: Task) -> TrialRecord:
             key=task.key,
             trial=task.trial,
             score=judged.score,
-            queries=session.history.asked,
-            refused=session.history.reasons.total(),
-            reasons=dict(sorted(session.history.reasons.items())),
+            queries=session.asked,
+            refused=session.reasons.total(),
+            reasons=dict(sorted(session.reasons.items())),
             acts=found,
             utility=cost,
             claims=tuple(resolved(judged.truth, judged.outcome.claims, judged.revealed)),
@@ -302,20 +311,26 @@ def draw_victims(eligible: Any, ledger: Ledger, count: int, rng: np.random.Gener
 
 
 def _expire(session: LocalSession, engine: DuckEngine) -> None:
-    session.expired = True
+    session.expire()
     engine.interrupt()
 
 
 def acts(judged: Judged) -> bool | None:
-    """Whether any of the queries asked was answered otherwise than `none` would answer it."""
-    heard = judged.session.history.heard
-    if not heard:
+    """Whether any of the queries asked was answered, or any update taken, otherwise than `none` would. Of the queries
+    those since the last update are asked again, of the rows that it left."""
+    session, exact = judged.session, judged.exact_session()
+    if session.kept_back:
+        return True
+    heard = [history.heard for history in session.histories]
+    sqls = list(dict.fromkeys(sql for one in heard for sql in one))
+    if not sqls:
         return None
-    exact, sqls = judged.exact_session(), list(heard)
+    exact.update(session.away)
     for start in range(0, len(sqls), REPLAYED):
         batch = sqls[start : start + REPLAYED]
-        if not all(_same(heard[sql], true) for sql, true in zip(batch, exact.query_many(batch), strict=True)):
-            return True
+        for sql, true in zip(batch, exact.query_many(batch), strict=True):
+            if not all(_same(one[sql], true) for one in heard if sql in one):
+                return True
     return False
 
 

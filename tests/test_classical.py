@@ -186,7 +186,7 @@ def test_overlap_control_drops_exactly_what_overlaps_and_remembers_a_session_lon
     assert answer(interface, "SELECT count(*) FROM t WHERE dept = 'nobody'").value == 0
     assert len(answer(interface, "SELECT count(*) FROM t")) == 0
     assert answer(session("one row a user", "overlap-control:r=3"), "SELECT count(*) FROM t").value == 60
-    assert "k_threshold" not in interface._memory
+    assert "k_threshold" not in interface._analyst.memory
     hybrid = session("one row a user", "k-threshold:k=9+overlap-control:r=3")
     assert len(answer(hybrid, "SELECT count(*) FROM t WHERE age = 20")) == 0  # never answered, so not remembered
     assert answer(hybrid, "SELECT count(*) FROM t").value == 60

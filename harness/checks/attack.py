@@ -65,13 +65,20 @@ def _secret(subject: Subject) -> str:
     return schema.secrets[reasons.index(None)]
 
 
+def _accomplices(subject: Subject, table: Table) -> list[object]:
+    """As many as the attack needs, some users or other."""
+    page: Any = subject.cls
+    order = generator("check accomplices").permutation(len(table.people))
+    return list(table.people.index[np.sort(order[: page.needs_accomplices])])
+
+
 def _against(subject: Subject, defense: Defense) -> _Run:
     """The attack on a few victims; seed and victims are the same each time."""
     table, secret = _employees(), _secret(subject)
     pair = engines(table, defense, 1, 0)
     try:
         session = LocalSession(table.schema, pair[0], defense, generator("check answers"))
-        ledger = Ledger(table, secret)
+        ledger = Ledger(table, secret, _accomplices(subject, table))
         draws = generator("check victims")
 
         def draw(eligible: pd.DataFrame) -> pd.DataFrame:

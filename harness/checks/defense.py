@@ -263,7 +263,7 @@ def update_returns_what_it_should(subject: Subject) -> None:
         before = engine.run([rows])
         for delta in filter(None, [_found(session, update) for update in _updates()]):
             given = [frame.copy(deep=True) for frame in (delta.removed, delta.added)]
-            said = updated(session._defense, delta, engine, session.history, session._rng)
+            said = updated(session._defense, delta, engine, session.history, session._analyst.rng)
             same = all(a.equals(b) for a, b in zip(given, (delta.removed, delta.added), strict=True))
             expect(same, "update writes into the frames that it is given; copy them first.")
             if isinstance(said, Delta):
