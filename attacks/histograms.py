@@ -15,7 +15,16 @@ from harness.plugin import Session
 
 def secret_values(session: Session, secret: str) -> pd.Series:
     """The values of the secret that the database lists, with their shares of all users (noisy, above 0)."""
-    answer = session.query(f"SELECT {quoted(secret)}, count(*) FROM {quoted(session.schema.table)} GROUP BY 1")
+    return shares_of(session.query(whole_histogram(session, secret)))
+
+
+def whole_histogram(session: Session, secret: str) -> str:
+    """The histogram of the secret among all users."""
+    return f"SELECT {quoted(secret)}, count(*) FROM {quoted(session.schema.table)} GROUP BY 1"
+
+
+def shares_of(answer: Answer | Refused) -> pd.Series:
+    """The values of a histogram with their shares of all, noisy, above 0; none where it is refused or empty."""
     if not isinstance(answer, Answer) or not len(answer):
         return pd.Series(dtype=float)
     counts = np.clip(np.nan_to_num(answer.data[1], nan=1.0), 1.0, None)

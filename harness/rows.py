@@ -58,7 +58,7 @@ def find(connection: duckdb.DuckDBPyConnection, schema: Schema, update: Update) 
     everything = {name for name in schema.names if name not in derived}
     gone, _ = _matching(connection, schema, on, _having(update.delete, set(on), set(on), "delete"))
     change = _having(update.change, set(on), everything - ({schema.uid} - set(on)), "change")
-    old, place = _matching(connection, schema, on, change)
+    old, place = (gone.iloc[:0], None) if change is None else _matching(connection, schema, on, change)
     if set(gone.index) & set(old.index):
         raise UpdateError("An update deletes and changes one row.")
     new = old

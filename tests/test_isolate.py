@@ -232,9 +232,11 @@ def test_a_reason_to_skip_crosses_too(tmp_path: Path):
 @pytest.mark.parametrize(
     "text",
     [
-        b"", b"[", b"3", b"[[1]]", b"null", b'["query", 3]', b'["query"]', b'["query", [3, []]]', b'["serve", []]', b'["reveal", [1, 2]]',
-        b'["done", [["inference", 1, 2]]]', b'["done", [["inference", [1, {"object": 1}], 1.0]]]',
-        b'["victims", [{"date": "x"}]]', b'["failed", 3]', b'["update", [null, [1]]]', b'["update", [null, [{"x": 1}], []]]', b"[" * 100_000, b"\x80\x04N.", b'["done", [[[], [], 1.0]]]',
+        b"", b"[", b"3", b"[[1]]", b"null", b'["query", 3]', b'["query"]', b'["query", [3, []]]', b'["serve", []]',
+        b'["reveal", [1, 2]]', b'["done", [["inference", 1, 2]]]',
+        b'["done", [["inference", [1, {"object": 1}], 1.0]]]',
+        b'["victims", [{"date": "x"}]]', b'["failed", 3]', b'["update", [null, [1]]]', b'["update", [null, [[]], []]]',
+        b"[" * 100_000, b"\x80\x04N.", b'["done", [[[], [], 1.0]]]',
     ],
 )  # fmt: skip
 def test_what_is_no_message_is_not_read(text: bytes):
