@@ -85,6 +85,13 @@ def skip(spec: str, schema: Schema, secret: str) -> str | None:
     return told
 
 
+def claims(spec: str) -> str:
+    """Which sort of claim an attack makes whose page must not run in this process."""
+    if not specs.parse_one(spec, "attack").is_path:
+        return registry.attack(spec)[0].claims
+    return str(_look("claims", spec))
+
+
 def _look(what: str, spec: str, *facts: Any) -> Any:
     line = Line()
     with _child(line, (what, spec, LOOK, facts)):
@@ -352,7 +359,7 @@ def _play(line: Line, spec: str, facts: Any) -> None:
 def _inspect(line: Line, what: str, spec: str, facts: Any) -> None:
     try:
         attack, text = registry.attack(spec)
-        line.say("told", text if what == "canonical" else attack.skip(*facts))
+        line.say("told", {"canonical": text, "claims": attack.claims}.get(what) or attack.skip(*facts))
     except UserError as error:
         line.say("mistake", str(error))
     except Exception as error:
