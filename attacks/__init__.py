@@ -11,6 +11,7 @@ BUILTIN = {
     "intersection": "attacks.intersection",
     "like-isolation": "attacks.like_isolation",
     "listing": "attacks.listing",
+    "membership": "attacks.membership",
     "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
     "refusal-inference": "attacks.refusal_inference",

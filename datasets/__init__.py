@@ -6,6 +6,7 @@ BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
+    "genotypes": "datasets.genotypes",
     "surnames": "datasets.surnames",
     "uniform": "datasets.uniform",
 }

@@ -67,15 +67,16 @@ def conduct(
         return serve(line, Desk(session, ledger, draw), seconds)
 
 
-def canonical(spec: str) -> str:
-    """The canonical spec of an attack whose page must not run in this process. Raises UserError."""
+def named(spec: str) -> tuple[str, str]:
+    """The canonical spec of an attack whose page must not run in this process, and the sort of its claims. Raises
+    UserError."""
     ref = specs.parse_one(spec, "attack").ref
     if not specs.Part(ref).is_path:
-        return registry.attack(spec)[1]
-    told = str(_look("canonical", spec))
+        return registry.attack_named(spec)
+    told, claims = map(str, _look("named", spec))
     if specs.canonical(specs.parse(told)) != told or specs.parse_one(told, "attack").ref != ref:
         raise PluginError(f"{ref} gives a spec of its own that is none: {told!r}.")
-    return told
+    return told, claims
 
 
 def skip(spec: str, schema: Schema, secret: str, accomplices: int) -> str | None:
@@ -262,6 +263,8 @@ def _message(read: Any) -> tuple[str, Any]:
             return "done", [_claim(claim) for claim in claims]
         case ["told", None | str() as said]:
             return "told", said
+        case ["told", [str(), str()] as said]:
+            return "told", said
         case ["failed" | "unfit" | "mistake" as how, str(text)]:
             return how, text
     raise ValueError
@@ -367,8 +370,10 @@ def _play(line: Line, spec: str, facts: Any) -> None:
 
 def _inspect(line: Line, what: str, spec: str, facts: Any) -> None:
     try:
-        attack, text = registry.attack(spec)
-        line.say("told", text if what == "canonical" else skipped(attack, *facts))
+        if what == "named":
+            line.say("told", list(registry.attack_named(spec)))
+        else:
+            line.say("told", skipped(registry.attack(spec)[0], *facts))
     except UserError as error:
         line.say("mistake", str(error))
     except Exception as error:

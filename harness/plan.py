@@ -31,8 +31,9 @@ class Benchmark:
     """One defense against one attack on one dataset: everything that decides its numbers.
 
     Specs are canonical, `secret` is a column, `tolerance` a share of its interquartile range (numeric secrets),
-    `accomplices` the number of users whose secret the attack knows. With `isolate` the attack runs in a process of
-    its own, which changes no number and is no part of the identity.
+    `accomplices` the number of users whose secret the attack knows, `linkability` whether its claims are of that
+    sort. With `isolate` the attack runs in a process of its own, which changes no number. Neither of the last two is
+    part of the identity.
     """
 
     defense: str
@@ -47,6 +48,7 @@ class Benchmark:
     seed: int = 1
     limits: Limits = field(default_factory=Limits)
     isolate: bool = False
+    linkability: bool = False
 
     @classmethod
     def of(cls, *, defense: str, attack: str, dataset: str, secret: str | None, **counts: Any) -> Benchmark:
@@ -54,7 +56,7 @@ class Benchmark:
         from harness.trial import first_table
 
         _, defense = registry.defense(defense)
-        attack = isolate.canonical(attack) if counts.get("isolate") else registry.attack(attack)[1]
+        attack, claims = isolate.named(attack) if counts.get("isolate") else registry.attack_named(attack)
         page, dataset = registry.dataset(dataset)
         for name, low, high in BOUNDS:
             if name in counts and not low <= counts[name] <= high:
@@ -71,7 +73,14 @@ class Benchmark:
             raise BenchmarkError(f"{secret!r} cannot be a secret of {dataset}; choose one of {', '.join(allowed)}.")
         if secret not in table.people:
             raise BenchmarkError(f"{secret!r} differs between rows of one user; a secret is the same in all of them.")
-        return cls(defense=defense, attack=attack, dataset=dataset, secret=secret, **counts)
+        return cls(
+            defense=defense,
+            attack=attack,
+            dataset=dataset,
+            secret=secret,
+            linkability=claims == "linkability",
+            **counts,
+        )
 
     def plugins(self) -> tuple[Defense, Dataset]:
         """What the harness itself runs of a trial. The attack is built on its side of the wall."""

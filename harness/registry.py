@@ -116,6 +116,12 @@ def attack(spec: str) -> tuple[Attack, str]:
     return _one(Attack, specs.parse_one(spec, "attack"))  # type: ignore[type-abstract]
 
 
+def attack_named(spec: str) -> tuple[str, str]:
+    """The canonical spec of the attack and the sort of its claims. Raises UserError."""
+    page, canonical = attack(spec)
+    return canonical, page.claims
+
+
 def dataset(spec: str) -> tuple[Dataset, str]:
     """The dataset that a spec names and its canonical spec; the path of a .csv or .parquet stands for the dataset
     `file` with that path. Raises UserError."""

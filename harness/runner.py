@@ -19,7 +19,7 @@ from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
-from harness import isolate, registry
+from harness import isolate, linkability, registry
 from harness.errors import SnoopBenchError, StoreError
 from harness.plan import Benchmark, Task
 from harness.record import TrialRecord
@@ -82,8 +82,11 @@ def matrix(
 def skipped(benchmark: Benchmark) -> str | None:
     """Why this defense, attack and dataset cannot run together, or None."""
     defense, dataset = benchmark.plugins()
-    schema = first_table(dataset, benchmark.dataset, benchmark.seed).schema
+    table = first_table(dataset, benchmark.dataset, benchmark.seed)
+    schema = table.schema
     if (reason := defense.skip(schema)) is not None:
+        return reason
+    if benchmark.linkability and (reason := linkability.reason_against(benchmark, table)) is not None:
         return reason
     if benchmark.isolate:
         return isolate.skip(benchmark.attack, schema, benchmark.secret, benchmark.accomplices)

@@ -32,8 +32,8 @@ TOLERANCE = 0.01  # of the interquartile range of a numeric secret
 class Truth:
     """What the claims are about: one row a user, indexed by uid, and which column is the secret.
 
-    `tolerance` is the absolute distance at which a numeric claim still is right; `members` says of each record of
-    another dataset whether it is in the protected one (linkability only).
+    `tolerance` is the absolute distance at which a numeric claim still is right; `members` says of each record that
+    is attempted whether it is in the protected table (linkability only: then `people` are another dataset's records).
     """
 
     people: pd.DataFrame
@@ -53,10 +53,19 @@ class Truth:
         return cls(people, secret, float(tolerance * (high - low)))
 
     def permuted(self, rng: np.random.Generator) -> Truth:
-        """The secret dealt out anew among the users: what a null test scores against."""
+        """The secret dealt out anew among the users, membership among the records of the mix: what a null test scores
+        against."""
         secret = self.people[self.secret]
         dealt = secret.take(rng.permutation(len(secret))).set_axis(secret.index)
-        return replace(self, people=self.people.assign(**{self.secret: dealt}))
+        members = self.members
+        if members:
+            members = dict(zip(members, rng.permutation(list(members.values())).tolist(), strict=True))
+        return replace(self, people=self.people.assign(**{self.secret: dealt}), members=members)
+
+    @cached_property
+    def share_of_members(self) -> float:
+        """Of the records of the mix."""
+        return float(np.mean(list((self.members or {}).values())))
 
     def position(self, uid: object) -> int:
         """The user's row in `people`."""
@@ -260,7 +269,7 @@ def _verdict(truth: Truth, claim: Claim, revealed: pd.DataFrame, baseline: Basel
         case Linkability(record):
             if not truth.members or record not in truth.members:
                 raise ClaimError(f"The record {record!r} is not in the mix of members and non-members.")
-            return truth.members[record], float(np.mean(list(truth.members.values())))
+            return truth.members[record], truth.share_of_members
 
 
 def _alike(truth: Truth, victim: int, revealed: pd.DataFrame) -> Bools:

@@ -309,6 +309,7 @@ class Ledger:
         self.secret = secret
         self.accomplices = tuple(accomplices)
         self.columns = tuple(name for name in self.people.columns if name not in hidden)
+        self._places = {name: place for place, name in enumerate(self.columns)}
         self._paid = np.zeros((len(self.people), len(self.columns) + 1), dtype=bool)
 
     @property
@@ -323,7 +324,7 @@ class Ledger:
 
         columns = [columns] if isinstance(columns, str) else list(columns)
         for column in columns:
-            if column not in self.columns and not (column == self.secret and self._confided(uids)):
+            if column not in self._places and not (column == self.secret and self._confided(uids)):
                 raise LedgerError(f"The ledger holds no column {column!r}; it holds {', '.join(self.columns)}.")
         if uids is None:
             rows = np.arange(len(self.people))
@@ -331,8 +332,8 @@ class Ledger:
             rows = self.people.index.get_indexer(pd.Index(list(uids)))
             if (rows < 0).any():
                 raise LedgerError(f"The ledger holds no user {list(uids)[int(np.argmin(rows))]!r}.")
-        places = [*self.columns, self.secret]
-        self._paid[np.ix_(rows, np.array([places.index(column) for column in columns], dtype=np.int64))] = True
+        places = [self._places.get(column, len(self.columns)) for column in columns]
+        self._paid[np.ix_(rows, np.array(places, dtype=np.int64))] = True
         index = self.people.index[rows]
         cells = {column: self.people[column].array[rows].copy() for column in columns}
         return pd.DataFrame(cells, index=pd.Index(index.to_numpy(copy=True), name=index.name), columns=columns)

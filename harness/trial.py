@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from harness import isolate, registry
+from harness import isolate, linkability, registry
 from harness.channel import Outcome, conduct
 from harness.engine import DuckEngine
 from harness.errors import BenchmarkError, DeadlineExceeded, PluginError, SnoopBenchError
@@ -117,15 +117,19 @@ def attack_once(task: Task) -> Judged:
     benchmark = task.benchmark
     defense, dataset = benchmark.plugins()
     table = load(dataset, benchmark.dataset, benchmark.seed, task.trial)
+    dealt = None
+    if benchmark.linkability:
+        dealt = linkability.deal(benchmark.attack, table, benchmark.victims, _rng(task, "linkability"))
+        table = dealt.protected
     clock = time.perf_counter()
     engine, exact = engines(table, defense, benchmark.seed, task.trial)
     protected = time.perf_counter()
     session = LocalSession(table.schema, engine, defense, _rng(task, "answer"), benchmark.limits)
-    ledger = Ledger(table, benchmark.secret, _accomplices(table, task))
+    ledger = Ledger(dealt.other if dealt else table, benchmark.secret, _accomplices(table, task))
     draws = _rng(task, "victims")
 
     def draw(eligible: pd.DataFrame) -> pd.DataFrame:
-        return draw_victims(eligible, ledger, benchmark.victims, draws)
+        return dealt.draw(eligible) if dealt else draw_victims(eligible, ledger, benchmark.victims, draws)
 
     watchdog = threading.Timer(benchmark.limits.seconds, _expire, (session, engine))
     watchdog.daemon = True
@@ -142,6 +146,7 @@ def attack_once(task: Task) -> Judged:
     finally:
         watchdog.cancel()
     truth = Truth.of(ledger.people, benchmark.secret, benchmark.tolerance)
+    truth = replace(truth, members=dealt.attempted(outcome.victims)) if dealt else truth
     score = judge(truth, outcome.claims, outcome.victims, ledger.revealed, benchmark.baseline, outcome.eligible)
     seconds = {"protect": protected - clock, "attack": time.perf_counter() - protected}
     return Judged(outcome, truth, ledger.revealed, score, table, defense, engine, exact, session, seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import islice, pairwise, repeat
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ def questions(table: Table) -> list[Question]:
     """The total, one- and two-way histograms, counts filtered by equality and by range, averages and sums."""
     schema, frame = table.schema, table.frame
     others = [c for c in schema.columns if c.name != schema.uid]
-    grouped = [c for c in others if c.kind is not Kind.REAL and frame[c.name].nunique() <= GROUPS][:COLUMNS]
+    few = (c for c in others if c.kind is not Kind.REAL and frame[c.name].nunique() <= GROUPS)
+    grouped = list(islice(few, COLUMNS))
     amounts = [c for c in others if c.kind.is_number][:COLUMNS]
     count = ("count(*)",)
     found = [Question((), count)]

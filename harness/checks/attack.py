@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from harness import registry
 from harness.channel import Outcome, conduct
 from harness.checks.subject import Check, Inapplicable, Subject, expect
+from harness.linkability import deal
 from harness.model import Inference, Refused, Table
 from harness.plugin import Defense, Log
 from harness.score import TrialScore, Truth, judge
@@ -75,20 +76,25 @@ def _accomplices(subject: Subject, table: Table) -> list[object]:
 def _against(subject: Subject, defense: Defense) -> _Run:
     """The attack on a few victims; seed and victims are the same each time."""
     table, secret = _employees(), _secret(subject)
+    dealt = None
+    if subject.cls.claims == "linkability":  # type: ignore[attr-defined]
+        dealt = deal(subject.spec, table, VICTIMS, generator("check mix"))
+        table = dealt.protected
     pair = engines(table, defense, 1, 0)
     try:
         session = LocalSession(table.schema, pair[0], defense, generator("check answers"))
-        ledger = Ledger(table, secret, _accomplices(subject, table))
+        ledger = Ledger(dealt.other, secret) if dealt else Ledger(table, secret, _accomplices(subject, table))
         draws = generator("check victims")
 
         def draw(eligible: pd.DataFrame) -> pd.DataFrame:
-            return draw_victims(eligible, ledger, VICTIMS, draws)
+            return dealt.draw(eligible) if dealt else draw_victims(eligible, ledger, VICTIMS, draws)
 
         outcome = conduct(subject.built_again(), session, ledger, draw, generator("check attack"), SECONDS)
     finally:
         for engine in set(pair):
             engine.close()
     truth = Truth.of(ledger.people, secret)
+    truth = replace(truth, members=dealt.attempted(outcome.victims)) if dealt else truth
     score = judge(truth, outcome.claims, outcome.victims, ledger.revealed, "marginal", outcome.eligible)
     return _Run(outcome, score, int(ledger.revealed.to_numpy().sum()))
 
@@ -157,9 +163,13 @@ def is_exact_without_a_defense(subject: Subject) -> None:
     """It is exact against `none`, unless it says exact_against_none = False."""
     if not subject.cls.exact_against_none:  # type: ignore[attr-defined]
         raise Inapplicable("it does not promise it")
-    reach = _undefended(subject).score.kappa_reach
+    score = _undefended(subject).score
+    least = EXACT
+    if subject.cls.claims == "linkability":  # type: ignore[attr-defined]
+        least *= score.guess or 0.0  # only the members of the mix can be claimed
+    reach = score.kappa_reach
     expect(
-        reach is not None and reach >= EXACT, f"κ_reach is {reach}, below {EXACT}; or set exact_against_none = False."
+        reach is not None and reach >= least, f"κ_reach is {reach}, below {least}; or set exact_against_none = False."
     )
 
 

@@ -214,8 +214,9 @@ class Select:
             return self.tables.column(node)
         if node.table and node.table.lower() != self.alias.lower():
             raise QueryRefused("other-table", f"The only table here is {self.alias[:40]}.")
-        lowered = {name.lower(): found for name, found in self.columns.items()}
-        found = self.columns.get(node.name) or lowered.get(node.name.lower())
+        found = self.columns.get(node.name)
+        if found is None:
+            found = {name.lower(): known for name, known in self.columns.items()}.get(node.name.lower())
         if found is None:
             listed = ", ".join(self.columns)
             raise QueryRefused("unknown-column", f"There is no column {node.name[:40]}; the columns are {listed}.")
