@@ -25,9 +25,9 @@ class insert_delete(Attack):
     2. Have the owner of the data delete the victim, ask again, and subtract.
     3. Where nobody is deleted alone, have the victim deleted together with an accomplice, and take off what is the
        accomplice's.
-    4. Where there is no accomplice, have three pairs away in turn: the victim v and a user u, u and a third one w, v and
-       w. Then v = (vu + vw − uw)/2. Who comes back in the process is inserted again; where that is refused it is not
-       tried any more.
+    4. Where there is no accomplice, have three pairs away in turn: the victim v and a user u, u and a third one w, v
+       and w. Then v = (vu + vw − uw)/2. Who comes back in the process is inserted again; where that is refused it is
+       not tried any more.
     5. Claim the value with the highest posterior probability: the victim's bucket has 1 less, and noise of its own,
        as much as two layers (see `attacks.decide`). Of an amount, claim the difference.
 
