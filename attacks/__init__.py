@@ -15,6 +15,7 @@ BUILTIN = {
     "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
     "refusal-inference": "attacks.refusal_inference",
+    "snooper": "attacks.snooper",
     "split-averaging": "attacks.split_averaging",
     "threshold-probe": "attacks.threshold_probe",
     "tracker": "attacks.tracker",

@@ -105,7 +105,10 @@ def test_employees_is_isolated_by_nature():
 
 
 def end(defense: str, attack: str, dataset: str, secret: str | None = None) -> None:
-    benchmark = Benchmark.of(defense=defense, attack=attack, dataset=dataset, secret=secret, trials=1, victims=4)
+    accomplices = 6 * registry.attack(attack)[0].needs_accomplices
+    benchmark = Benchmark.of(
+        defense=defense, attack=attack, dataset=dataset, secret=secret, trials=1, victims=4, accomplices=accomplices
+    )
     record = run_trial(Task(benchmark, 0, benchmark.keys()[0]))
     assert record.error is None, record.error
     assert record.score.attempts <= 4

@@ -76,15 +76,17 @@ def test_the_numbers_are_the_same_with_and_without(attack: str, tmp_path: Path):
 
         (tmp_path / "popular.py").write_text(dict(PAGES.findall(README.read_text(encoding="utf-8")))["popular.py"])
         attack = str(tmp_path / "popular.py")
-    kept = []
+    kept, noise = [], "output-perturbation:kind=gaussian"
     for isolated in (True, False):
         plan = Benchmark.of(
-            defense="output-perturbation:kind=gaussian", attack=attack, secret=None, trials=1, isolate=isolated, **SMALL
+            defense=noise, attack=attack, secret=None, trials=1, isolate=isolated, accomplices=6, **SMALL
         )
         done = attack_once(Task(plan, 0, plan.keys()[0]))
         done.close()
         history, paid = done.session.history, done.revealed.to_numpy().tobytes()
-        kept.append((plan.keys(), plan.attack, repr(done.outcome), repr(done.score), repr(history), paid))
+        kept.append(
+            (plan.keys(), plan.attack, repr(done.outcome), repr(done.score), repr(history), paid, done.session.asked)
+        )
     assert kept[0] == kept[1]
 
 

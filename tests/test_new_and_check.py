@@ -159,6 +159,11 @@ BROKEN = [
         "same_seed_same_claims",
     ),
     ("attack", ATTACK + RUN + f"return {ASKED}.data[:0]\n", "survives_refusals"),
+    (
+        "attack",
+        ATTACK + "    updates = True\n" + RUN + "return [session.update(victims.index[:1]) and 1 / 0][:0]\n",
+        "survives_refusals",
+    ),
     ("attack", ATTACK + RUN + f"a = {ASKED}\n        return [a.data and a.data[0][0]][:0]\n", "survives_suppression"),
     (
         "attack",

@@ -15,8 +15,8 @@ from harness import registry
 from harness.channel import Outcome, conduct
 from harness.checks.subject import Check, Inapplicable, Subject, expect
 from harness.linkability import deal
-from harness.model import Inference, Refused, Table
-from harness.plugin import Defense, Log
+from harness.model import Delta, Inference, Refused, Table
+from harness.plugin import Defense, Engine, Log
 from harness.score import TrialScore, Truth, judge
 from harness.seeds import generator
 from harness.session import Ledger, LocalSession
@@ -36,6 +36,13 @@ class _Mute(Defense):
 
     def plan(self, query: Query, log: Log) -> Plan | Refused:
         return Refused("mute", "This defense answers nothing.")
+
+
+class _Still(Defense):
+    """Takes no update."""
+
+    def update(self, delta: Delta, engine: Engine, log: Log, rng: np.random.Generator) -> Delta | Refused:
+        return Refused("still", "This defense takes no updates.")
 
 
 class _Blank(Defense):
@@ -140,8 +147,10 @@ def same_seed_same_claims(subject: Subject) -> None:
 
 
 def survives_refusals(subject: Subject) -> None:
-    """It survives a session that refuses everything."""
+    """It survives a session that refuses everything, and an owner who takes no updates."""
     _against(subject, _Mute())
+    if subject.cls.updates:  # type: ignore[attr-defined]
+        _against(subject, _Still())
 
 
 def survives_suppression(subject: Subject) -> None:
