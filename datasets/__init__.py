@@ -6,6 +6,8 @@ BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
+    "flights": "datasets.flights",
     "surnames": "datasets.surnames",
+    "transactions": "datasets.transactions",
     "uniform": "datasets.uniform",
 }
