@@ -39,6 +39,9 @@ class range_isolation(Attack):
     Source: Diffix-Birch §6.7; the thread on shrink-and-drop, first example.
     """
 
+    effort = ("ranges", (1, 4, 16, 64))
+    home = "census"
+
     kind: str = param("isolate", "which ranges", choices=("isolate", "creep"))
     columns: tuple[str, ...] = param((), "the columns A is taken from; empty: the usual ones of the dataset")
     by: tuple[str, ...] = param((), "the columns R; empty: all columns of numbers that are known")

@@ -41,6 +41,8 @@ class split_averaging(Attack):
     Source: Diffix-Birch §5.2.1 (Figure 4); the differences follow §5.2.2.
     """
 
+    effort = ("splits", (1, 4, 16, 64))
+
     columns: tuple[str, ...] = param((), "the columns A and B are taken from; empty: the usual ones of the dataset")
     split_by: tuple[str, ...] = param((), "the columns C; empty: all but uid and secret that list no NULL")
     splits: int = param(10, "pairs that are averaged", unit="pairs", low=1, high=10_000)

@@ -245,6 +245,8 @@ class Attack(Plugin):
     claims: ClassVar[Literal["inference", "singling-out", "linkability"]] = "inference"
     exact_against_none: ClassVar[bool] = True
     by_uid: ClassVar[bool] = False  # asks for its victims by their uid, which costs nothing
+    effort: ClassVar[tuple[str, tuple[int, ...]] | None] = None  # a parameter that it asks more by, and what to try
+    home: ClassVar[str] = "employees"  # a dataset on which somebody is eligible: where studies of all attacks run it
 
     def skip(self, schema: Schema, secret: str) -> str | None:
         """Why this attack cannot be run on such a table and secret, or None."""

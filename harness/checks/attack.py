@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -156,7 +156,20 @@ def is_exact_without_a_defense(subject: Subject) -> None:
     )
 
 
+def names_a_parameter_of_effort(subject: Subject) -> None:
+    """The effort that it declares is a parameter of its own, with rising values that it takes."""
+    effort: Any = subject.cls.effort  # type: ignore[attr-defined]
+    if effort is None:
+        raise Inapplicable("it declares none: it asks no more however long it is let")
+    name, values = effort
+    expect(name in {field.name for field in fields(subject.plugin)}, f"It has no parameter {name}.")
+    expect(list(values) == sorted(set(values)) and len(values) > 1, f"The values {values} do not rise.")
+    for value in values:
+        replace(subject.plugin, **{name: value})
+
+
 CHECKS: tuple[Check, ...] = (
+    names_a_parameter_of_effort,
     reaches_for_nothing,
     ends_without_a_defense,
     ends_against_diffix,
