@@ -1,4 +1,4 @@
-"""What an attack must be: checked on the dataset `employees`."""
+"""What an attack must be: checked on the dataset that it is at home on, `employees` unless it says otherwise."""
 
 from __future__ import annotations
 
@@ -51,14 +51,19 @@ class _Run:
     paid: int
 
 
-@lru_cache(maxsize=1)
-def _employees() -> Table:
-    return registry.dataset("employees")[0].load(generator("check employees"))
+@lru_cache(maxsize=2)
+def _home(dataset: str) -> Table:
+    return registry.dataset(dataset)[0].load(generator(f"check {dataset}"))
+
+
+def _table(subject: Subject) -> Table:
+    home: str = subject.cls.home  # type: ignore[attr-defined]
+    return _home(home)
 
 
 def _secret(subject: Subject) -> str:
     """The first secret that the attack can be set on."""
-    schema = _employees().schema
+    schema = _table(subject).schema
     reasons = [subject.plugin.skip(schema, secret) for secret in schema.secrets]
     if None not in reasons:
         raise Inapplicable(str(reasons[0]))
@@ -67,7 +72,7 @@ def _secret(subject: Subject) -> str:
 
 def _against(subject: Subject, defense: Defense) -> _Run:
     """The attack on a few victims; seed and victims are the same each time."""
-    table, secret = _employees(), _secret(subject)
+    table, secret = _table(subject), _secret(subject)
     pair = engines(table, defense, 1, 0)
     try:
         session = LocalSession(table.schema, pair[0], defense, generator("check answers"))
@@ -91,7 +96,7 @@ def _undefended(subject: Subject) -> _Run:
         subject.kept["undefended"] = _against(subject, Defense())
     run: _Run = subject.kept["undefended"]
     if not run.outcome.victims:
-        raise Inapplicable("nobody among the employees is eligible")
+        raise Inapplicable(f"nobody is eligible among those of {_table(subject).schema.table}")
     return run
 
 
