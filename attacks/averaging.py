@@ -27,6 +27,8 @@ class averaging(intersection):
     Source: Diffix-Birch §2 (averaging attack).
     """
 
+    effort = ("repeats", (4, 16, 64, 256, 1_024))
+
     repeats: int = param(2_000, "most repetitions of one query", low=FIRST_LOOK, high=1_000_000)
     error: float = param(0.15, "standard error of a mean that is good enough", unit="of the answer's unit", low=1e-6)
 

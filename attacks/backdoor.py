@@ -42,6 +42,8 @@ class backdoor(Attack):
     Source: Diffix-Birch §6, §6.2 (Figures 11 and 12), §6.4.
     """
 
+    effort = ("wordings", (1, 4, 16, 64))
+
     kind: str = param("functions", "how the condition is hidden", choices=tuple(CONDITIONS))
     columns: tuple[str, ...] = param((), "the columns A and B are taken from; empty: the usual ones of the dataset")
     wordings: int = param(4, "wordings of each condition", unit="queries", low=1, high=1_000)

@@ -34,6 +34,8 @@ class like_isolation(Attack):
     Source: Diffix-Birch §6.11 (Figure 17).
     """
 
+    home = "surnames"
+
     column: str = param("", "the column of text; empty: the dataset's first usual one of text")
     smallest_group: int = param(
         50, "fewest users with the value X; in smaller groups most buckets are suppressed", unit="users", low=2

@@ -43,6 +43,7 @@ class listing(Attack):
     """
 
     claims = "singling-out"
+    effort = ("tables", (1, 4, 16))
 
     columns: tuple[str, ...] = param((), "the columns to list; empty: all that a user has one value of")
     depth: int = param(2, "the most columns in a combination", unit="columns", low=1)

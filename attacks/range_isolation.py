@@ -39,13 +39,14 @@ class range_isolation(Attack):
     Source: Diffix-Birch §6.7; the thread on shrink-and-drop, first example.
     """
 
+    effort = ("ranges", (1, 4, 16, 64))
+    home = "census"
+
     kind: str = param("isolate", "which ranges", choices=("isolate", "creep"))
     columns: tuple[str, ...] = param((), "the columns A is taken from; empty: the usual ones of the dataset")
     by: tuple[str, ...] = param((), "the columns R; empty: all columns of numbers that are known")
     ranges: int = param(10, "ranges asked with, and without, each victim", unit="queries", low=1, high=10_000)
-    smallest_group: int = param(
-        150, "fewest users with A = a; in smaller groups most buckets are suppressed", unit="users", low=2
-    )
+    smallest_group: int = param(150, "fewest users with A = a", unit="users", low=2)
     min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
 
     def skip(self, schema: Schema, secret: str) -> str | None:

@@ -44,6 +44,7 @@ class refusal_inference(Attack):
     """
 
     by_uid = True
+    effort = ("sets", (1, 4, 16, 64))
 
     sets: int = param(20, "the most sets for each victim", low=1, high=10_000)
     largest: int = param(15, "the largest k and r that are looked for", unit="users", low=1, high=1_000)

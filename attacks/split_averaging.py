@@ -41,12 +41,12 @@ class split_averaging(Attack):
     Source: Diffix-Birch §5.2.1 (Figure 4); the differences follow §5.2.2.
     """
 
+    effort = ("splits", (1, 4, 16, 64))
+
     columns: tuple[str, ...] = param((), "the columns A and B are taken from; empty: the usual ones of the dataset")
     split_by: tuple[str, ...] = param((), "the columns C; empty: all but uid and secret that list no NULL")
     splits: int = param(10, "pairs that are averaged", unit="pairs", low=1, high=10_000)
-    smallest_group: int = param(
-        150, "fewest users with A = a; in smaller groups most buckets are suppressed", unit="users", low=2
-    )
+    smallest_group: int = param(150, "fewest users with A = a", unit="users", low=2)
     min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
 
     def eligible(self, knowledge: Knowledge) -> pd.DataFrame:

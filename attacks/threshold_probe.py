@@ -43,6 +43,7 @@ class threshold_probe(Attack):
     """
 
     by_uid = True
+    effort = ("chains", (1, 4, 16))
 
     length: int = param(200, "others in a chain", unit="users", low=1, high=1_000)
     chains: int = param(1, "chains, one after the other", low=1, high=100)

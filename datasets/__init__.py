@@ -6,7 +6,9 @@ BUILTIN = {
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
+    "flights": "datasets.flights",
     "genotypes": "datasets.genotypes",
     "surnames": "datasets.surnames",
+    "transactions": "datasets.transactions",
     "uniform": "datasets.uniform",
 }

@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
 BENCHMARK_FIGURES = ("kappa", "utility", "sizes")
-FIGURES = (*BENCHMARK_FIGURES, "cost")
+FIGURES = (*BENCHMARK_FIGURES, "queries", "cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -275,21 +275,25 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, cost (default: these).
+    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, queries, cost (default:
+    these).
 
-    kappa, utility and sizes are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness
-    draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store
-    lacks them; docs/fitness.md says more.
+    kappa, utility, sizes and queries are of benchmarks (queries: κ_reach against queries, best run by snoopbench
+    effort), cost is of `snoopbench cost`, of which only --defense chooses. fitness draws Figures 4.1 to 4.10 of
+    Nielson's dissertation, and computes their points (a few seconds) where the store lacks them; docs/fitness.md says
+    more.
     """
     from harness.report.cost import stored_costs
-    from harness.report.figures import draw, draw_costs, draw_fitness
-    from harness.report.stored import nothing, read
+    from harness.report.figures import draw, draw_costs, draw_curves, draw_fitness
+    from harness.report.stored import newest, nothing, pooled, selected, stored
 
     files, chosen = [], kinds or FIGURES
-    if of_benchmarks := [kind for kind in chosen if kind in BENCHMARK_FIGURES]:
-        found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
+    if {*BENCHMARK_FIGURES, "queries"} & set(chosen):
+        wanted: Any = {"defenses": defenses, "attacks": attacks, "datasets": datasets}
+        found, notes = newest(selected(stored(results), wanted, secrets))
         _tell(notes)
-        files += draw(found, of_benchmarks, out)
+        files += draw(pooled(found), [kind for kind in chosen if kind in BENCHMARK_FIGURES], out)
+        files += draw_curves(found, out) if "queries" in chosen else []
     if "cost" in chosen:
         files += draw_costs(stored_costs(results, defenses), out)
     if "fitness" in chosen:

@@ -217,6 +217,49 @@ def matrix(
 
 
 @click.command()
+@click.option("--attack", "attacks", multiple=True, metavar="SPEC", help="Repeat it for several; default: all.")
+@click.option("--defense", "defenses", multiple=True, metavar="SPEC",
+              help="Repeat it; default: none, k-threshold, output-perturbation, sticky and diffix.")  # fmt: skip
+@click.option("--dataset", metavar="SPEC", help="What is protected; default: what each attack is at home on.")
+@click.option("--secret", metavar="COLUMN", help="The column to be learned; default: the dataset's first.")
+@click.option("--trials", default=20, show_default=True, help="Independent repetitions at each effort.")
+@click.option("--victims", default=25, show_default=True, help="Users attacked in one trial, at most.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker processes; default: one a core.")
+@results_option
+@click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@_json
+def effort(
+    attacks: tuple[str, ...], defenses: tuple[str, ...], dataset: str | None, secret: str | None, trials: int,
+    victims: int, seed: int, jobs: int, results: str, fresh: bool, as_json: bool,
+) -> int:  # fmt: skip
+    """Run attacks at rising effort: how κ_reach grows with the number of queries, and whether it has stopped growing.
+
+    An attack that asks more when a parameter is raised says which (snoopbench list attacks); others run once. A curve
+    is flat, won or budget-bound at its end; docs/attacks.md has the rule. snoopbench figures queries draws the curves.
+    """
+    from harness.report.effort import curves, print_curves
+    from harness.report.stored import of_benchmarks
+    from harness.report.tables import console
+    from harness.runner import matrix as run
+    from harness.store import Store
+    from harness.studies.effort import benchmarks
+
+    planned = benchmarks(attacks, defenses, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed)
+    store = Store(results)
+    found = run(planned, store, jobs=jobs, fresh=fresh)
+    for one in found:
+        if one["skipped"]:
+            click.echo(f"{one['attack']} against {one['defense']} is skipped: {one['skipped']}", err=True)
+    made = curves(of_benchmarks(planned, store))
+    if as_json:
+        _emit([curve.row() for curve in made])
+    else:
+        print_curves(made, console())
+    return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
+
+
+@click.command()
 @click.argument("specs", metavar="[SPEC]...", nargs=-1)
 @click.option("--dataset", metavar="SPEC", default="employees:size=20000", show_default=True, help="What is protected.")
 @click.option("--draws", default=10, show_default=True, help="Independent draws of data and salt.")
@@ -247,4 +290,4 @@ def properties(
         print_properties(rows, console())
 
 
-STUDIES = (matrix, properties, fitness, evolve, cost)
+STUDIES = (matrix, effort, properties, fitness, evolve, cost)

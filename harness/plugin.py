@@ -260,6 +260,8 @@ class Attack(Plugin):
     by_uid: ClassVar[bool] = False  # asks for its victims by their uid, which costs nothing
     updates: ClassVar[bool] = False  # has users deleted between queries, `Session.update`
     needs_accomplices: ClassVar[int] = 0  # so many users at least must tell it their secret, `bench --accomplices`
+    effort: ClassVar[tuple[str, tuple[int, ...]] | None] = None  # a parameter that it asks more by, and what to try
+    home: ClassVar[str] = "employees"  # a dataset on which somebody is eligible: where studies of all attacks run it
 
     def skip(self, schema: Schema, secret: str) -> str | None:
         """Why this attack cannot be run on such a table and secret, or None."""

@@ -147,6 +147,18 @@ def short(kind: KindName, spec: str) -> str:
     return specs.canonical(tuple(parts))
 
 
+def effort(spec: str) -> tuple[str, tuple[int, ...]] | None:
+    """The parameter by which an attack asks more and the values to try, as its page declares; None where it declares
+    none, or is not here (as in `short`)."""
+    part = specs.parse_one(spec, "attack")
+    try:
+        if part.is_path and not _is_loaded(Path(part.ref)):
+            return None
+        return cast(type[Attack], plugin_class(_BASES["attacks"], part.ref)).effort
+    except UserError:
+        return None
+
+
 def plugin_class(base: type[P], ref: str) -> type[P]:
     """The class behind a registry name or a path. Raises UnknownPlugin."""
     kind = _KINDS[base]
@@ -308,6 +320,7 @@ __all__ = [
     "attack_sources",
     "dataset",
     "defense",
+    "effort",
     "harness_sources",
     "kinds",
     "names",

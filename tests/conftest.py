@@ -72,7 +72,7 @@ def kappas(defense: str, attack: str, trials: int, dataset: str = "employees", *
 
 def keep(
     results: object, defense: str, attack: str, correct: Sequence[int | None], *, version: str = "",
-    error: float | None = 0.1, **counts: Any,
+    error: float | None = 0.1, queries: int = 0, **counts: Any,
 ) -> None:  # fmt: skip
     """Store a benchmark that never ran: in trial t `correct[t]` of 20 claims were right against a baseline of 0, so
     κ_reach = correct/20. None is a failed trial, -1 one without a claim."""
@@ -90,6 +90,7 @@ def keep(
             trial,
             error=None if score else "boom",
             score=score,
+            queries=queries,
             utility=Utility(
                 error, error, 0.0, 0.0, 400, 0, tuple(SizeClass(*size, 100, error, error, 0.0, 0.0) for size in SIZES)
             ),

@@ -21,13 +21,14 @@ from tests.conftest import keep
 
 LONG = "k-threshold:k=12+output-perturbation:kind=gaussian,p=0.25+sticky"
 KINDS = ("kappa", "utility", "sizes")
+DRAWN = (*KINDS, "queries")
 NAME = "employees-secret-salary_band-25-victims"
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("store")
-    keep(folder, "none", "difference", [20] * 5, error=0.0)
+    keep(folder, "none", "difference", [20] * 5, error=0.0, queries=40)
     keep(folder, LONG, "difference", [3, 5, 4, 7, 2], error=None)
     keep(folder, "diffix", "guess", [-1, None])
     return folder
@@ -41,12 +42,12 @@ def files(results: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 def test_the_names_say_what_is_in_the_files(files: dict[str, bytes]):
-    expected = {f"{kind}-{NAME}.{ending}" for kind in KINDS for ending in ("pdf", "svg", "png")}
+    expected = {f"{kind}-{NAME}.{ending}" for kind in DRAWN for ending in ("pdf", "svg", "png")}
     assert files.keys() == expected
 
 
 def test_figures_are_as_wide_as_a_column(files: dict[str, bytes]):
-    for kind in KINDS:
+    for kind in DRAWN:
         pdf, svg, png = (files[f"{kind}-{NAME}.{ending}"] for ending in ("pdf", "svg", "png"))
         points = float(re.search(rb"/MediaBox \[ ?0 0 ([\d.]+)", pdf)[1])  # type: ignore[index]
         assert points / 72 * 2.54 == pytest.approx(8.5, abs=0.01)

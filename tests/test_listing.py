@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 
 from attacks.listing import single
-from harness.model import SinglingOut
-from harness.score import Truth, judge
-from harness.seeds import generator
 from tests.conftest import judged, kappas
 
 Z = 3.29  # 99.9 %
@@ -65,23 +62,3 @@ def test_what_is_cut_off_from_below_is_never_of_one_user():
     assert single(size.astype(float), rng).max() == 0
     assert single(np.array([1.0, 1.0, 2.0, 90.0, np.nan]), rng)[:2].min() > 0.999
     assert not single(np.array([np.nan, 90.0]), rng).any()
-
-
-@pytest.mark.science
-def test_nothing_is_right_about_a_truth_whose_columns_are_dealt_out_anew():
-    """Claims of combinations, as combinations are what a deal breaks up: a value of its own stays one user's."""
-    attack = 'listing:columns=["department","last_name","zip","age"]'
-    differences, spread = [], 0.0
-    for trial in range(4):
-        result = judged("none", attack, trial=trial)
-        result.close()
-        people, rng = result.truth.people, generator("dealt", trial)
-        dealt = people.apply(lambda column, rng=rng: column.take(rng.permutation(len(column))).to_numpy())
-        claims = [
-            claim for claim in result.outcome.claims if isinstance(claim, SinglingOut) and len(claim.attributes) > 1
-        ]
-        assert len(claims) >= 20
-        score = judge(Truth(dealt, result.truth.secret), claims, result.outcome.victims, result.revealed)
-        differences.append(score.correct - score.claims * score.guess)
-        spread += score.claims * score.guess * (1 - score.guess)
-    assert abs(sum(differences)) < Z * np.sqrt(spread)

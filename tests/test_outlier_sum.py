@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -12,7 +10,6 @@ from datasets.best_case import best_case
 from harness.model import Table
 from harness.seeds import generator
 from tests.conftest import judged, kappas
-from tests.nulls import against_a_permuted_truth, against_noise, is_nothing
 
 DATA = "best-case:clusters=30"
 ATTACK = "outlier-sum:columns=[cluster,lead]"
@@ -68,16 +65,6 @@ def test_no_amount_to_sum_is_a_reason():
     assert page.skip(schema, "positive") is None
     assert "few values" in page.skip(schema, "amount")
     assert "no number called cluster" in registry.attack("outlier-sum:amount=cluster")[0].skip(schema, "positive")
-
-
-@LONG
-def test_nothing_comes_of_noise(tmp_path: Path):
-    assert is_nothing(against_noise(tmp_path, ATTACK, 10, dataset=DATA))
-
-
-@LONG
-def test_nothing_is_right_about_a_permuted_truth():
-    assert is_nothing(against_a_permuted_truth(ATTACK, 8, dataset=DATA))
 
 
 # The data

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +13,6 @@ from harness.engine import DuckEngine
 from harness.model import Column, Kind, Schema, Table
 from harness.session import LocalSession
 from tests.conftest import kappas
-from tests.nulls import against_a_permuted_truth, against_noise, is_nothing
 
 SCHEMA = Schema("t", (Column("uid", Kind.INTEGER), Column("band", Kind.TEXT)), uid="uid")
 LARGEST = 12
@@ -94,14 +91,3 @@ def test_a_threshold_for_each_set_takes_more_sets():
     many = kappas("diffix", "refusal-inference", 3)
     assert few.mean() <= 0.5
     assert many.mean() >= 0.9
-
-
-@pytest.mark.science
-def test_nothing_comes_of_noise(tmp_path: Path):
-    assert is_nothing(against_noise(tmp_path, "refusal-inference:sets=3", shown=0.9))
-
-
-@pytest.mark.science
-@pytest.mark.parametrize("defense", ["k-threshold", "overlap-control"])
-def test_nothing_is_right_about_a_permuted_truth(defense: str):
-    assert is_nothing(against_a_permuted_truth("refusal-inference", defense=defense))

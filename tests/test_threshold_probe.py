@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -15,7 +13,6 @@ from harness.engine import DuckEngine
 from harness.seeds import generator
 from harness.session import LocalSession
 from tests.conftest import judged, kappas
-from tests.nulls import against_a_permuted_truth, against_noise, is_nothing
 
 BANDS, VICTIMS = 10, 25
 Z = float(norm.ppf(0.9995))
@@ -98,13 +95,3 @@ def test_only_presence_is_used():
         claims.append([(claim.uid, claim.value) for claim in result.outcome.claims])
     assert claims[0] == claims[1]
     assert len(claims[0]) == 2
-
-
-@pytest.mark.science
-def test_nothing_comes_of_noise(tmp_path: Path):
-    assert is_nothing(against_noise(tmp_path, "threshold-probe", shown=0.5))
-
-
-@pytest.mark.science
-def test_nothing_is_right_about_a_permuted_truth():
-    assert is_nothing(against_a_permuted_truth("threshold-probe", defense="k-threshold"))

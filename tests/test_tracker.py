@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ from harness.engine import DuckEngine
 from harness.model import Column, Kind, Schema, Table
 from harness.session import LocalSession
 from tests.conftest import judged, kappas
-from tests.nulls import against_a_permuted_truth, against_noise, is_nothing
 
 N = 120
 SCHEMA = Schema(
@@ -146,13 +144,3 @@ def test_diffix_refuses_or_and_answers_the_individual_tracker_with_noise():
     result.close()
     assert result.score.claims == 25
     assert result.score.correct <= 2, "a hundredth of the interquartile range beside noise of half a salary and more"
-
-
-@pytest.mark.science
-def test_nothing_comes_of_noise(tmp_path: Path):
-    assert is_nothing(against_noise(tmp_path, "tracker:kind=union"))
-
-
-@pytest.mark.science
-def test_nothing_is_right_about_a_permuted_truth():
-    assert is_nothing(against_a_permuted_truth("tracker:kind=union", 5))

@@ -1,10 +1,10 @@
-"""What an attack must be: checked on the dataset `employees`."""
+"""What an attack must be: checked on the dataset that it is at home on, `employees` unless it says otherwise."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -59,14 +59,19 @@ class _Run:
     paid: int
 
 
-@lru_cache(maxsize=1)
-def _employees() -> Table:
-    return registry.dataset("employees")[0].load(generator("check employees"))
+@lru_cache(maxsize=2)
+def _home(dataset: str) -> Table:
+    return registry.dataset(dataset)[0].load(generator(f"check {dataset}"))
+
+
+def _table(subject: Subject) -> Table:
+    home: str = subject.cls.home  # type: ignore[attr-defined]
+    return _home(home)
 
 
 def _secret(subject: Subject) -> str:
     """The first secret that the attack can be set on."""
-    schema = _employees().schema
+    schema = _table(subject).schema
     reasons = [subject.plugin.skip(schema, secret) for secret in schema.secrets]
     if None not in reasons:
         raise Inapplicable(str(reasons[0]))
@@ -82,7 +87,7 @@ def _accomplices(subject: Subject, table: Table) -> list[object]:
 
 def _against(subject: Subject, defense: Defense) -> _Run:
     """The attack on a few victims; seed and victims are the same each time."""
-    table, secret = _employees(), _secret(subject)
+    table, secret = _table(subject), _secret(subject)
     dealt = None
     if subject.cls.claims == "linkability":  # type: ignore[attr-defined]
         dealt = deal(subject.spec, table, VICTIMS, generator("check mix"))
@@ -111,7 +116,7 @@ def _undefended(subject: Subject) -> _Run:
         subject.kept["undefended"] = _against(subject, Defense())
     run: _Run = subject.kept["undefended"]
     if not run.outcome.victims:
-        raise Inapplicable("nobody among the employees is eligible")
+        raise Inapplicable(f"nobody is eligible among those of {_table(subject).schema.table}")
     return run
 
 
@@ -182,7 +187,20 @@ def is_exact_without_a_defense(subject: Subject) -> None:
     )
 
 
+def names_a_parameter_of_effort(subject: Subject) -> None:
+    """The effort that it declares is a parameter of its own, with rising values that it takes."""
+    effort: Any = subject.cls.effort  # type: ignore[attr-defined]
+    if effort is None:
+        raise Inapplicable("it declares none: it asks no more however long it is let")
+    name, values = effort
+    expect(name in {field.name for field in fields(subject.plugin)}, f"It has no parameter {name}.")
+    expect(list(values) == sorted(set(values)) and len(values) > 1, f"The values {values} do not rise.")
+    for value in values:
+        replace(subject.plugin, **{name: value})
+
+
 CHECKS: tuple[Check, ...] = (
+    names_a_parameter_of_effort,
     reaches_for_nothing,
     ends_without_a_defense,
     ends_against_diffix,

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.report.effort import curves
 from harness.report.figure_cost import draw_cost
 from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
+from harness.report.figure_queries import draw_queries
 from harness.report.figure_sizes import draw_sizes
 from harness.report.figure_utility import draw_utility
 from harness.report.stored import Setting, Stored
@@ -46,6 +48,18 @@ def draw(found: Sequence[Stored], kinds: Sequence[str], out: str) -> list[str]:
                 figure = _KINDS[kind]([one for one in found if one.setting == setting])
                 if figure is not None:
                     files += _save(figure, Path(out), f"{kind}-{names[setting]}")
+    return files
+
+
+def draw_curves(found: Sequence[Stored], out: str) -> list[str]:
+    """Draw κ_reach against queries for each setting, of benchmarks whose seeds are not pooled; gives the paths of the
+    files. Raises StoreError where the folder `out` cannot be written."""
+    files = []
+    made = curves(found)
+    for setting, name in _file_names(sorted({curve.setting for curve in made})).items():
+        with style():
+            figure = draw_queries([curve for curve in made if curve.setting == setting])
+            files += _save(figure, Path(out), f"queries-{name}") if figure is not None else []
     return files
 
 

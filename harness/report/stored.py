@@ -87,17 +87,31 @@ def stored(results: str) -> list[Stored]:
     for _, group in groupby(Store(results, create=False).rows(), key=lambda row: row["benchmark"]):
         rows = list(group)
         benchmark = Benchmark(**{name: rows[0][name] for name in STORED}, trials=len(rows))
-        for kind in KINDS:
-            spec = rows[0][kind[:-1]]
-            names[kind, spec] = names.get((kind, spec)) or registry.short(kind, spec)
-        setting = Setting(
-            names["datasets", benchmark.dataset], benchmark.secret, benchmark.victims, benchmark.baseline,
-            benchmark.tolerance, benchmark.accomplices,
-        )  # fmt: skip
-        defense, attack = names["defenses", benchmark.defense], names["attacks", benchmark.attack]
-        records = tuple(record_of(row) for row in rows)
-        found.append(Stored(defense, attack, setting, (benchmark.seed,), benchmark, records))
+        found.append(_named(benchmark, tuple(record_of(row) for row in rows), names))
     return found
+
+
+def of_benchmarks(benchmarks: Sequence[Benchmark], store: Store) -> list[Stored]:
+    """What a store holds of these benchmarks, as they are now; nothing of one that has no trial there."""
+    found = []
+    names: dict[tuple[KindName, str], str] = {}
+    for benchmark in benchmarks:
+        if records := store.records(benchmark.keys()):
+            found.append(_named(benchmark, tuple(records.values()), names))
+    return found
+
+
+def _named(benchmark: Benchmark, records: tuple[TrialRecord, ...], names: dict[tuple[KindName, str], str]) -> Stored:
+    """With short specs; `names` remembers them."""
+    for kind in KINDS:
+        spec = getattr(benchmark, kind[:-1])
+        names[kind, spec] = names.get((kind, spec)) or registry.short(kind, spec)
+    setting = Setting(
+        names["datasets", benchmark.dataset], benchmark.secret, benchmark.victims, benchmark.baseline,
+        benchmark.tolerance, benchmark.accomplices,
+    )  # fmt: skip
+    defense, attack = names["defenses", benchmark.defense], names["attacks", benchmark.attack]
+    return Stored(defense, attack, setting, (benchmark.seed,), benchmark, records)
 
 
 def newest(found: Sequence[Stored]) -> tuple[list[Stored], list[str]]:

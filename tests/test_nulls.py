@@ -1,0 +1,113 @@
+"""Every attack: it wins where nothing stands against it, and nothing comes of noise, of a truth dealt out anew, or of
+keeping silent. The cases are those of `tests/nulls.py`."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import attacks
+from harness import registry, stats
+from harness.score import judge
+from tests.nulls import CASES, Case, Z, dealt_anew, is_nothing, small, surplus, turns
+
+DEALS = 30
+THRESHOLDS = (0.15, 0.3, 0.5, 0.7, 0.9, 0.99)
+ASK_NOTHING = {"guess"}
+
+
+def test_every_attack_has_a_case():
+    assert CASES.keys() == attacks.BUILTIN.keys(), "a new attack gets an entry in CASES of tests/nulls.py"
+    for name, cases in CASES.items():
+        assert {case.attack.split(":")[0] for case in cases} == {name}
+        exact = registry.attack(name)[0].exact_against_none
+        assert not exact or min(case.wins for case in cases) >= 0.95
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_every_attack_that_asks_can_keep_silent(name: str):
+    has = "min_confidence" in {field.name for field in fields(registry.attack(name)[0])}
+    assert has == (name not in ASK_NOTHING)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_every_attack_has_victims_on_the_table_for_all_pairs(name: str, tmp_path: Path):
+    attack, dataset = small(name)
+    result = Case(attack, dataset, victims=2).run("none", tmp_path)
+    assert result.score.attempts == 2
+
+
+@pytest.mark.parametrize("case", turns(3))
+def test_it_wins_and_not_against_a_truth_dealt_out_anew(case: Case, tmp_path: Path):
+    """The claims of one trial are held against many deals; each deal's κ_reach has the mean 0 whatever is claimed."""
+    result = case.run(case.against, tmp_path)
+    assert result.score.attempts == case.victims
+    assert result.score.kappa_reach >= case.wins
+    baseline = case.counts.get("baseline", "marginal")
+    found = [dealt_anew(result, deal, baseline) for deal in range(DEALS)]
+    assert is_nothing(np.array([score.kappa_reach for score in found], dtype=float))
+    if case.against != "none" and registry.attack(case.attack)[0].exact_against_none:
+        assert case.run("none", tmp_path).score.kappa_reach >= 0.95
+
+
+@pytest.mark.parametrize("case", turns(4))
+def test_nothing_comes_of_noise_in_small(case: Case, tmp_path: Path):
+    scores = [case.run(case.noisy(tmp_path), tmp_path, trial).score for trial in range(2)]
+    assert sum(score.claims for score in scores) > 0
+    assert abs(surplus(scores)) < Z
+
+
+@pytest.mark.science
+@pytest.mark.parametrize("case", [case for cases in CASES.values() for case in cases], ids=lambda case: case.attack)
+def test_nothing_comes_of_noise(case: Case, tmp_path: Path):
+    found = [case.run(case.noisy(tmp_path), tmp_path, trial).score.kappa_reach for trial in range(case.trials)]
+    assert is_nothing(np.array(found, dtype=float))
+
+
+QUICK = {("difference", "diffix"), ("intersection", "sticky")}
+SWEEPS = [
+    pytest.param(name, defense, marks=() if (name, defense) in QUICK else pytest.mark.science)
+    for name in sorted(CASES)
+    if name not in ASK_NOTHING
+    for defense in ("diffix", "sticky")
+]
+
+
+@pytest.mark.parametrize(("name", "defense"), SWEEPS)
+def test_keeping_silent_does_not_lift_what_is_reached(name: str, defense: str, tmp_path: Path):
+    """A forced attack's claims with their confidence are those of every `min_confidence` at once (the next test). For
+    each the gain in κ_reach over the forced attack, trial by trial: its 99.9 % t-interval does not lie above 0."""
+    case = CASES[name][0]
+    gains = []
+    for trial in range(max(4, case.trials // 2)):
+        result = case.run(defense, tmp_path, trial)
+        gains.append([_at(result, least) - _at(result, 0.0) for least in THRESHOLDS])
+    for least, of_trials in zip(THRESHOLDS, np.array(gains).T, strict=True):
+        interval = stats.t_interval(of_trials.tolist(), level=0.999)
+        assert interval is not None
+        assert interval.low <= 1e-12, (least, of_trials)
+
+
+def _at(result, least: float) -> float:
+    """κ_reach of the claims with so much confidence or more."""
+    claims = [claim for claim in result.outcome.claims if claim.confidence >= least]
+    return judge(result.truth, claims, result.outcome.victims, result.revealed).kappa_reach
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if number % 4 == 1 else pytest.mark.science)
+        for number, name in enumerate(sorted(CASES.keys() - ASK_NOTHING))
+    ],
+)
+def test_what_is_claimed_at_a_confidence_is_what_is_claimed_with_it(name: str, tmp_path: Path):
+    """Half of the claims of a forced attack, the surer ones, and no others."""
+    case, defense = CASES[name][0], "sticky"
+    forced = case.run(defense, tmp_path).outcome.claims
+    least = float(np.median([claim.confidence for claim in forced]))
+    found = case.run(defense, tmp_path, more=f"min_confidence={least!r}").outcome.claims
+    assert list(found) == [claim for claim in forced if claim.confidence >= least]
