@@ -18,7 +18,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 KINDS = ("attacks", "defenses", "datasets")
 BENCHMARK_FIGURES = ("kappa", "utility", "sizes")
-FIGURES = (*BENCHMARK_FIGURES, "cost")
+FIGURES = (*BENCHMARK_FIGURES, "cost", "ablation")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -275,14 +275,17 @@ def figures(
     kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
     secrets: tuple[str, ...], results: str, as_json: bool,
 ) -> None:  # fmt: skip
-    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, cost (default: these).
+    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, cost, ablation (default:
+    these).
 
-    kappa, utility and sizes are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness
+    kappa, utility and sizes are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses, ablation
+    of `snoopbench ablation`, of which the newest rows are drawn, whatever their seed and number of trials. fitness
     draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store
     lacks them; docs/fitness.md says more.
     """
+    from harness.report.ablation import stored_ablation
     from harness.report.cost import stored_costs
-    from harness.report.figures import draw, draw_costs, draw_fitness
+    from harness.report.figures import draw, draw_costs, draw_fitness, draw_mechanisms
     from harness.report.stored import nothing, read
 
     files, chosen = [], kinds or FIGURES
@@ -292,6 +295,8 @@ def figures(
         files += draw(found, of_benchmarks, out)
     if "cost" in chosen:
         files += draw_costs(stored_costs(results, defenses), out)
+    if "ablation" in chosen:
+        files += draw_mechanisms(stored_ablation(results), out)
     if "fitness" in chosen:
         files += draw_fitness(fitness_points(results), out)
     if as_json:
@@ -299,8 +304,8 @@ def figures(
     else:
         for file in files:
             click.echo(file)
-    if not files and chosen == ("cost",):
-        click.echo("Nothing to draw: no costs are stored; run snoopbench cost first.", err=as_json)
+    if not files and chosen in (("cost",), ("ablation",)):
+        click.echo(f"Nothing to draw: run snoopbench {chosen[0]} first.", err=as_json)
     elif not files:
         click.echo(nothing(results, "draw"), err=as_json)
 

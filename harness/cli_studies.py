@@ -247,4 +247,35 @@ def properties(
         print_properties(rows, console())
 
 
-STUDIES = (matrix, properties, fitness, evolve, cost)
+@click.command()
+@click.option("--mechanism", "--row", "wanted", multiple=True, metavar="TEXT",
+              help="Only rows whose mechanism or attack contains this; repeat it for several.")  # fmt: skip
+@click.option("--trials", type=int, help="Trials of each side of a row; default: 20, of residual SDs 10.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker processes; default: one a core.")
+@results_option
+@click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@_json
+def ablation(
+    wanted: tuple[str, ...], trials: int | None, seed: int, jobs: int, results: str, fresh: bool, as_json: bool
+) -> int:
+    """Run every mechanism off and on against the attack that motivates it (about ten minutes on two cores).
+
+    p is Welch's; a bound is what theory gives. Stored trials are not run again, and snoopbench figures ablation draws
+    what is stored. docs/ablation.md derives the bounds. The exit status is 1 where a row could not be measured.
+    """
+    from harness.report.ablation import print_ablation
+    from harness.report.tables import console
+    from harness.store import Store
+    from harness.studies.ablation import Ablation
+    from harness.studies.ablation import ablation as run
+
+    rows = run(Ablation.of(wanted, trials=trials, seed=seed), Store(results), jobs=jobs, fresh=fresh)
+    if as_json:
+        _emit(rows)
+    else:
+        print_ablation(rows, console())
+    return 1 if any(row["difference"] is None and not row["skipped"] for row in rows) else 0
+
+
+STUDIES = (matrix, ablation, properties, fitness, evolve, cost)

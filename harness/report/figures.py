@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.report.figure_ablation import draw_ablation
 from harness.report.figure_cost import draw_cost
 from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
@@ -62,6 +63,14 @@ def draw_costs(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
     with style():
         figure = draw_cost(rows)
         return _save(figure, Path(out), "cost") if figure is not None else []
+
+
+def draw_mechanisms(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw the rows of `snoopbench ablation`; gives the paths of the files, none where nothing was measured. Raises
+    StoreError."""
+    with style():
+        figure = draw_ablation(rows)
+        return _save(figure, Path(out), "ablation") if figure is not None else []
 
 
 def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> list[str]:
