@@ -136,6 +136,9 @@ def test_the_limits_of_sampling_rounding_and_a_budget():
     assert laws.sampled(0.9) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
     variance = 2 * np.mean([rest * (5 - rest) for rest in range(5)])
     assert laws.rounded(5) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
+    assert laws.proportional(0.2, 10**6) == 1.0
+    variance = 2 * (laws.BUCKET * 0.2) ** 2 / 3
+    assert laws.proportional(0.2, 1) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
     assert laws.spent(9.0, 1e-9, 1) == pytest.approx(0.0, abs=laws.ERROR)
     assert laws.spent(3e3, 1e3, 1) == 1.0
     assert laws.spent(5e3, 1e3, 10) == laws.spent(6e3, 1e3, 10) == 0.2, "a value list, and two victims of ten"

@@ -62,6 +62,7 @@ def _panel(axes: Axes, rows: Rows) -> None:
         _logarithmic(axes, rows)
     else:
         axes.set_xlim(-0.12, 1.08)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     for place, row in enumerate(rows):
         axes.plot([row["off"], row["on"]], [place, place], color="0.6", linewidth=1.0, zorder=1.5)
         for side, look in LOOKS.items():

@@ -131,7 +131,7 @@ def _kappa(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, fres
         if found[side]["skipped"]:
             return dict.fromkeys(MEASURED) | {"skipped": found[side]["skipped"]}
     values = {side: [k for k in found[side]["kappa_reach_per_trial"] if k is not None] for side in SIDES}
-    row: dict[str, Any] = {side: found[side]["kappa_reach"] for side in SIDES}
+    row: dict[str, Any] = {"secret": found["on"]["secret"]} | {side: found[side]["kappa_reach"] for side in SIDES}
     for side in SIDES:
         row |= {f"{side}_ci": found[side]["kappa_reach_ci"], f"{side}_per_trial": values[side]}
     known = None not in (row["off"], row["on"])
@@ -145,11 +145,7 @@ def _kappa(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, fres
 
 
 def _residual(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, fresh: bool) -> dict[str, Any]:
-    assert one.column is not None
-    found = {
-        side: residual(getattr(one, side), one.attack, one.dataset, one.column, trials=trials, seed=seed, jobs=jobs)
-        for side in SIDES
-    }
+    found = {side: _counts(one, getattr(one, side), trials, seed, store, jobs, fresh) for side in SIDES}
     row: dict[str, Any] = {side: found[side]["sd"] for side in SIDES}
     values = {side: [sd for sd in found[side]["per_trial"] if sd is not None] for side in SIDES}
     wide: dict[str, stats.Interval | None] = {}
@@ -164,6 +160,23 @@ def _residual(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, f
     logs = [[2 * math.log(sd) for sd in values[side]] for side in SIDES] if positive else [[], []]
     row["p"] = stats.welch(*logs).p
     return row | _judged(one, row, wide, FACTOR) | {"failed_trials": 0, "skipped": None}
+
+
+def _counts(
+    one: Mechanism, defense: str, trials: int, seed: int, store: Store, jobs: int, fresh: bool
+) -> dict[str, Any]:
+    """The residual of one side, a stored entry of its own: several rows have the same."""
+    assert one.column is not None
+    (page, dataset), (_, defense), (_, attack) = (
+        registry.dataset(one.dataset), registry.defense(defense), registry.attack(one.attack)
+    )  # fmt: skip
+    column = one.column
+    plan = {"defense": defense, "attack": attack, "dataset": dataset, "column": column, "trials": trials, "seed": seed}
+
+    def run() -> Rows:
+        return [residual(defense, attack, dataset, column, trials=trials, seed=seed, jobs=jobs)]
+
+    return kept(store, "residual", plan | {"content": content(page)}, run, fresh=fresh)[0]
 
 
 def _judged(

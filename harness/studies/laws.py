@@ -78,6 +78,16 @@ def rounded(base: int) -> float:
     return choice(rounding(users + victim) - rounding(users) - victim)
 
 
+def proportional(scale: float, names: int) -> float:
+    """κ of two counts x that are each told as the mean of x·(1 + U(−scale, scale)) over so many names: variance
+    (scale·x)²/3 a name."""
+    rng = _rng()
+    victim = np.arange(BANDS) == 0
+    users = rng.poisson(BUCKET, (DRAWS, BANDS)) + 0.5 * victim
+    deviation = users * scale * math.sqrt(2 / (3 * names))
+    return choice(deviation * rng.standard_normal((DRAWS, BANDS)))
+
+
 def spent(budget: float, epsilon: float, victims: int) -> float:
     """κ_reach of an attack that asks two histograms a victim under ε-differential privacy, the first one for the values
     of the secret: with budget for `budget/epsilon` answers, (that − 1)/2 victims have both, each once, with discrete

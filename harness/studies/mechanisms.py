@@ -124,7 +124,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     ),
     Mechanism(
         name="sticky sampling", source="Denning 1980", attack="averaging",
-        off="random-sampling", on="random-sampling:sticky=true", victims=10,
+        off="random-sampling", on="random-sampling:sticky=true", trials=12, victims=10,
         bound_off=CERTAINTY, bound=partial(laws.sampled, 0.9),
     ),
     Mechanism(
@@ -147,10 +147,11 @@ MECHANISMS: tuple[Mechanism, ...] = (
     ),
     Mechanism(
         name="paired updates", source="Nielson, partitioning", attack="insert-delete",
-        off="partitioning:updates=any", on="partitioning:updates=pairs", bound_off=CERTAINTY, bound=NOTHING,
+        off="partitioning:updates=any", on="partitioning", secret="salary", bound_off=CERTAINTY, bound=NOTHING,
     ),
     Mechanism(
         name="per-user noise", source="Nielson, further studies", attack="collusion",
-        off="per-user-noise", on="sticky", bound_off=CERTAINTY,
+        off="per-user-noise", on="sticky",
+        bound_off=partial(laws.proportional, 0.2, 200), bound=partial(layered, 8.0, 8.0, BANDS),
     ),
 )  # fmt: skip
