@@ -21,7 +21,7 @@ $(foreach name,$(values),$(eval override $(name) := $$(value $(name))))
 export $(values)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench query test science fuzz perf-fitness perf-diffix check clean
+.PHONY: help setup bench query ablation test science fuzz perf-fitness perf-diffix check clean
 
 bin := .venv/bin
 stamp := .venv/.complete
@@ -33,6 +33,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  Values of bench: DEFENSE ATTACK DATASET SECRET TRIALS VICTIMS SEED JOBS RESULTS FRESH=1 ISOLATE=1 JSON=1'
+	@echo '  Values of ablation: TRIALS SEED JOBS RESULTS FRESH=1 JSON=1'
 	@echo '  Values of query: DEFENSE DATASET SEED JSON=1, and SQL, for example'
 	@echo "    make query SQL='SELECT sex, count(*) FROM census GROUP BY sex'"
 
@@ -58,6 +59,10 @@ bench: $(stamp) ## Run one attack against one defense on one dataset
 query: $(stamp) ## Ask one SQL question through a defense
 	@$(bin)/snoopbench query --defense "$$DEFENSE" --dataset "$$DATASET" $${SEED:+--seed "$$SEED"} \
 	  $(call switch,JSON,--json) -- "$$SQL"
+
+ablation: $(stamp) ## Run every mechanism off and on against the attack that motivates it (about 10 minutes)
+	@$(bin)/snoopbench ablation $${TRIALS:+--trials "$$TRIALS"} $${SEED:+--seed "$$SEED"} $${JOBS:+--jobs "$$JOBS"} \
+	  $${RESULTS:+--results "$$RESULTS"} $(call switch,FRESH,--fresh) $(call switch,JSON,--json)
 
 test: $(stamp) ## Run the tests (a few minutes)
 	@$(bin)/python -m pytest -q -n auto --dist worksteal

@@ -1,6 +1,7 @@
 """Datasets: one page each. A page is named here by its registry name."""
 
 BUILTIN = {
+    "balances": "datasets.balances",
     "bank": "datasets.bank",
     "best-case": "datasets.best_case",
     "census": "datasets.census",

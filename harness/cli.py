@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -10,15 +9,14 @@ from typing import Any, TypeVar
 import click
 
 from harness import __version__
-from harness.cli_studies import STUDIES, fitness_points
-from harness.cli_studies import results_option as _results
+from harness.cli_figures import figures
+from harness.cli_options import KINDS, complete, emit, filters, tell
+from harness.cli_options import json_option as _json
+from harness.cli_options import results_option as _results
+from harness.cli_studies import STUDIES
 from harness.errors import UserError, sentence
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-KINDS = ("attacks", "defenses", "datasets")
-BENCHMARK_FIGURES = ("kappa", "utility", "sizes")
-FIGURES = (*BENCHMARK_FIGURES, "queries", "cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,25 +53,9 @@ def _say(message: str, status: int) -> int:
     return status
 
 
-def _emit(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False, default=str))
-
-
-def _complete(kind: str) -> Any:
-    def names(context: click.Context, parameter: click.Parameter, start: str) -> list[str]:
-        from harness.registry import names as registered
-
-        return [name for name in registered(kind) if name.startswith(start)]
-
-    return names
-
-
 def _spec(name: str, kind: str, default: str | None, text: str) -> Callable[[F], F]:
     needed: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
-    return click.option(f"--{name}", metavar="SPEC", help=text, shell_complete=_complete(kind), **needed)
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
+    return click.option(f"--{name}", metavar="SPEC", help=text, shell_complete=complete(kind), **needed)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -95,7 +77,7 @@ def list_command(kind: str | None, as_json: bool) -> None:
 
     found = catalogue([kind] if kind else KINDS)
     if as_json:
-        _emit(found)
+        emit(found)
     else:
         print_catalogue(found)
 
@@ -139,7 +121,7 @@ def bench(
     )  # fmt: skip
     result = run(benchmark, Store(results), jobs=jobs, fresh=fresh)
     if as_json:
-        _emit(result)
+        emit(result)
     else:
         print_summary(result, console())
     return 1 if result["failed_trials"] == result["trials"] else 0
@@ -163,7 +145,7 @@ def query(defense: str, dataset: str, seed: int, explain: bool, as_json: bool, s
     else:
         answer = asking.ask(defense, dataset, seed, sql)
     if as_json:
-        _emit(_answer_json(answer) | ({"explain": how} if explain else {}))
+        emit(_answer_json(answer) | ({"explain": how} if explain else {}))
     else:
         print_answer(answer, how, console())
 
@@ -207,30 +189,14 @@ def show(results: str, every: bool, as_json: bool) -> None:
     from harness.report.tables import console, print_overview
 
     found, notes = (stored(results), []) if every else newest(stored(results))
-    _tell(notes)
+    tell(notes)
     summaries = [one.summary() for one in found]
     if as_json:
-        _emit(summaries)
+        emit(summaries)
     elif not found:
         click.echo("The store is empty; run snoopbench bench first.")
     else:
         print_overview(summaries, console())
-
-
-def _filters(function: F) -> F:
-    """--dataset, --secret, --attack and --defense, each of which may be repeated."""
-    options = (("defense", "SPEC", "defenses"), ("attack", "SPEC", "attacks"), ("secret", "COLUMN", "secrets"),
-               ("dataset", "SPEC", "datasets"))  # fmt: skip
-    for name, value, kind in options:
-        complete = _complete(kind) if kind in KINDS else None
-        function = click.option(f"--{name}", kind, multiple=True, metavar=value, shell_complete=complete,
-                                help=f"Only this {name}; repeat it for several.")(function)  # fmt: skip
-    return function
-
-
-def _tell(notes: Sequence[str]) -> None:
-    for note in notes:
-        click.echo(note, err=True)
 
 
 @cli.command()
@@ -238,7 +204,7 @@ def _tell(notes: Sequence[str]) -> None:
               help="What differs within a family; the other one is shared.")  # fmt: skip
 @click.option("--against", metavar="SPEC",
               help="Only pairs with this defense (--by attack: attack) as reference, and Holm over these.")  # fmt: skip
-@_filters
+@filters
 @_results
 @_json
 def compare(
@@ -255,58 +221,14 @@ def compare(
     from harness.report.tables import console
 
     found, notes = read(results, {"defenses": defenses, "attacks": attacks, "datasets": datasets}, secrets)
-    _tell(notes)
+    tell(notes)
     compared = pairs_of(found, "attack" if by == "attack" else "defense", against)
     if as_json:
-        _emit(compared)
+        emit(compared)
     elif compared:
         print_comparisons(compared, console())
     if not compared:
         click.echo(nothing(results, "compare"), err=as_json)
-
-
-@cli.command()
-@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice([*FIGURES, "fitness"]))
-@click.option("--out", default="figures", show_default=True, metavar="FOLDER", help="Where the files go.")
-@_filters
-@_results
-@_json
-def figures(
-    kinds: tuple[str, ...], out: str, defenses: tuple[str, ...], attacks: tuple[str, ...], datasets: tuple[str, ...],
-    secrets: tuple[str, ...], results: str, as_json: bool,
-) -> None:  # fmt: skip
-    """Draw what is stored, as PDF, SVG and PNG of one column's width: kappa, utility, sizes, queries, cost (default:
-    these).
-
-    kappa, utility, sizes and queries are of benchmarks (queries: κ_reach against queries, best run by snoopbench
-    effort), cost is of `snoopbench cost`, of which only --defense chooses. fitness draws Figures 4.1 to 4.10 of
-    Nielson's dissertation, and computes their points (a few seconds) where the store lacks them; docs/fitness.md says
-    more.
-    """
-    from harness.report.cost import stored_costs
-    from harness.report.figures import draw, draw_costs, draw_curves, draw_fitness
-    from harness.report.stored import newest, nothing, pooled, selected, stored
-
-    files, chosen = [], kinds or FIGURES
-    if {*BENCHMARK_FIGURES, "queries"} & set(chosen):
-        wanted: Any = {"defenses": defenses, "attacks": attacks, "datasets": datasets}
-        found, notes = newest(selected(stored(results), wanted, secrets))
-        _tell(notes)
-        files += draw(pooled(found), [kind for kind in chosen if kind in BENCHMARK_FIGURES], out)
-        files += draw_curves(found, out) if "queries" in chosen else []
-    if "cost" in chosen:
-        files += draw_costs(stored_costs(results, defenses), out)
-    if "fitness" in chosen:
-        files += draw_fitness(fitness_points(results), out)
-    if as_json:
-        _emit(files)
-    else:
-        for file in files:
-            click.echo(file)
-    if not files and chosen == ("cost",):
-        click.echo("Nothing to draw: no costs are stored; run snoopbench cost first.", err=as_json)
-    elif not files:
-        click.echo(nothing(results, "draw"), err=as_json)
 
 
 @cli.command()
@@ -354,7 +276,7 @@ def check(debug: bool | None, specs: tuple[str, ...], kind: str | None, as_json:
         if not as_json:
             print_findings(reports[-1], console())
     if as_json:
-        _emit(reports)
+        emit(reports)
     return 0 if all(report["passed"] for report in reports) else 1
 
 
@@ -367,7 +289,7 @@ def doctor(as_json: bool) -> None:
 
     found = examine()
     if as_json:
-        _emit(found)
+        emit(found)
     else:
         print_rows(("what", "found"), found.items(), console())
 
@@ -383,8 +305,8 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "snoopbench", "_SNOOPBENCH_COMPLETE").source())
 
 
-for study in STUDIES:
-    cli.add_command(study)
+for verb in (*STUDIES, figures):
+    cli.add_command(verb)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import click
 
-_seed = click.option("--seed", default=1, show_default=True, help="Root of all randomness.")
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON value and nothing else.")
-results_option = click.option(
-    "--results", default="results", show_default=True, metavar="URL", help="Folder, SQLite file or database URL."
-)
+from harness.cli_options import emit, results_option
+from harness.cli_options import json_option as _json
+from harness.cli_options import seed_option as _seed
+
 _fresh = click.option("--fresh", is_flag=True, help="Run again, whatever is stored.")
 
 
@@ -23,10 +21,6 @@ def _workers(context: click.Context, parameter: click.Parameter, jobs: int) -> i
     if jobs < 0:
         raise BenchmarkError(f"--jobs must be 0 (one a core) or more, not {jobs}.")
     return jobs
-
-
-def _emit(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
 
 
 def _kept(
@@ -79,7 +73,7 @@ def fitness(
     experiment = Experiment(databases, size, queries, names, seed)
     rows = _kept(results, "fitness", asdict(experiment), lambda: run(experiment, jobs=jobs), fresh)
     if as_json:
-        _emit(rows)
+        emit(rows)
     else:
         print_fitness(rows, console())
 
@@ -89,24 +83,9 @@ def _examples(as_json: bool) -> None:
     from harness.studies.fitness_examples import examples
 
     if as_json:
-        _emit(examples())
+        emit(examples())
     else:
         print_examples(examples(), console())
-
-
-def fitness_points(results: str) -> list[dict[str, Any]]:
-    """What `figures fitness` draws: from the store, else computed and stored, which standard error then says."""
-    from harness.store import Store
-    from harness.studies import kept
-    from harness.studies.fitness_figures import Figures, fitness_figures
-
-    figures = Figures()
-
-    def run() -> list[dict[str, Any]]:
-        click.echo("The store has no points for these figures: computing them takes a few seconds.", err=True)
-        return fitness_figures(figures)
-
-    return kept(Store(results), "fitness-figures", figures.plan, run)
 
 
 @click.command()
@@ -136,7 +115,7 @@ def evolve(
     search = Search(generations, databases, size, queries, runs, seed)
     rows = _kept(results, "evolve", asdict(search), lambda: run(search, jobs=jobs), fresh)
     if as_json:
-        _emit(rows)
+        emit(rows)
     else:
         print_searches(rows, console())
 
@@ -168,7 +147,7 @@ def cost(
     plan = Cost.of(defenses, low=low, high=high, seconds=seconds, seed=seed)
     rows = run(plan, Store(results), fresh=fresh)
     if as_json:
-        _emit(rows)
+        emit(rows)
     else:
         print_costs(rows, console())
     return 1 if all(row["failed"] for row in rows) else 0
@@ -210,7 +189,7 @@ def matrix(
     ]
     found = run(list(dict.fromkeys(pairs)), Store(results), jobs=jobs, fresh=fresh)
     if as_json:
-        _emit(found)
+        emit(found)
     else:
         print_matrix(found, console())
     return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
@@ -253,7 +232,7 @@ def effort(
             click.echo(f"{one['attack']} against {one['defense']} is skipped: {one['skipped']}", err=True)
     made = curves(of_benchmarks(planned, store))
     if as_json:
-        _emit([curve.row() for curve in made])
+        emit([curve.row() for curve in made])
     else:
         print_curves(made, console())
     return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
@@ -285,9 +264,40 @@ def properties(
     plan = Plan(dataset=dataset, draws=draws, seed=seed)
     rows = run(specs or sorted(registry.names("defenses")), plan, Store(results), fresh=fresh)
     if as_json:
-        _emit(rows)
+        emit(rows)
     else:
         print_properties(rows, console())
 
 
-STUDIES = (matrix, effort, properties, fitness, evolve, cost)
+@click.command()
+@click.option("--mechanism", "--row", "wanted", multiple=True, metavar="TEXT",
+              help="Only rows whose mechanism or attack contains this; repeat it for several.")  # fmt: skip
+@click.option("--trials", type=int, help="Trials of each side of a row; default: 20, of residual SDs 10.")
+@_seed
+@click.option("--jobs", default=0, callback=_workers, help="Worker processes; default: one a core.")
+@results_option
+@click.option("--fresh", is_flag=True, help="Run all trials again, whatever is stored.")
+@_json
+def ablation(
+    wanted: tuple[str, ...], trials: int | None, seed: int, jobs: int, results: str, fresh: bool, as_json: bool
+) -> int:
+    """Run every mechanism off and on against the attack that motivates it (about ten minutes on two cores).
+
+    p is Welch's; a bound is what theory gives. Stored trials are not run again, and snoopbench figures ablation draws
+    what is stored. docs/ablation.md derives the bounds. The exit status is 1 where a row could not be measured.
+    """
+    from harness.report.ablation import print_ablation
+    from harness.report.tables import console
+    from harness.store import Store
+    from harness.studies.ablation import Ablation
+    from harness.studies.ablation import ablation as run
+
+    rows = run(Ablation.of(wanted, trials=trials, seed=seed), Store(results), jobs=jobs, fresh=fresh)
+    if as_json:
+        emit(rows)
+    else:
+        print_ablation(rows, console())
+    return 1 if any(row["difference"] is None and not row["skipped"] for row in rows) else 0
+
+
+STUDIES = (matrix, effort, ablation, properties, fitness, evolve, cost)

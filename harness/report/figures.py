@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
 from harness.report.effort import curves
+from harness.report.figure_ablation import draw_ablation
 from harness.report.figure_cost import draw_cost
-from harness.report.figure_fitness import pages
+from harness.report.figure_fitness import pages as fitness_pages
 from harness.report.figure_kappa import draw_kappa
 from harness.report.figure_queries import draw_queries
 from harness.report.figure_sizes import draw_sizes
@@ -21,6 +22,9 @@ from harness.report.stored import Setting, Stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    Rows = Sequence[dict[str, Any]]
+    Page = tuple[str, Figure, float | None]  # file name, figure, resolution where it is not the style's
 
 STYLE = Path(__file__).with_name("snoopbench.mplstyle")
 LONGEST_NAME = 100
@@ -31,6 +35,23 @@ _KINDS: dict[str, Callable[[Sequence[Stored]], Figure | None]] = {
     "kappa": draw_kappa,
     "utility": draw_utility,
     "sizes": draw_sizes,
+}
+
+
+def _page(name: str, drawn: Callable[[Rows], Figure | None]) -> Callable[[Rows], Iterator[Page]]:
+    """A study whose rows make one figure, or none."""
+
+    def pages(rows: Rows) -> Iterator[Page]:
+        if (figure := drawn(rows)) is not None:
+            yield name, figure, None
+
+    return pages
+
+
+_STUDIES: dict[str, Callable[[Rows], Iterator[Page]]] = {
+    "ablation": _page("ablation", draw_ablation),
+    "cost": _page("cost", draw_cost),
+    "fitness": fitness_pages,
 }
 
 
@@ -63,19 +84,11 @@ def draw_curves(found: Sequence[Stored], out: str) -> list[str]:
     return files
 
 
-def draw_fitness(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
-    """Draw Figures 4.1 to 4.10 of Nielson's dissertation from the rows of the study `fitness-figures`; gives the paths
-    of the files. Raises StoreError where the folder `out` cannot be written."""
+def draw_study(kind: str, rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw the rows of a study; gives the paths of the files, none where nothing was measured. Raises StoreError where
+    the folder `out` cannot be written."""
     with style():
-        return [file for name, figure, dpi in pages(rows) for file in _save(figure, Path(out), name, dpi)]
-
-
-def draw_costs(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
-    """Draw the rows of `snoopbench cost`; gives the paths of the files, none where nothing was timed. Raises
-    StoreError."""
-    with style():
-        figure = draw_cost(rows)
-        return _save(figure, Path(out), "cost") if figure is not None else []
+        return [file for name, figure, dpi in _STUDIES[kind](rows) for file in _save(figure, Path(out), name, dpi)]
 
 
 def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> list[str]:

@@ -7,19 +7,23 @@ question, which no claim answers: static layers, say, keep split averaging from 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from harness import registry, trial
 from harness.errors import BenchmarkError
-from harness.model import Answer, Table
+from harness.model import Answer
 from harness.plugin import Defense, Session
 from harness.seeds import generator
 from harness.session import LocalSession
+from harness.stats import Interval
 
 Groups = Sequence[tuple[str, object]]
 
@@ -47,43 +51,70 @@ class Residual:
     @classmethod
     def of(cls, errors: NDArray[np.float64], level: float = 0.999) -> Residual:
         """Of errors, NaN where there is no estimate, shape (n,)."""
-        from scipy.special import chdtri
-
         known = errors[~np.isnan(errors)]
         if not len(known):
             return cls(0, len(errors), None, None, None)
-        squares, tail = float((known**2).sum()), (1 - level) / 2
-        low, high = (math.sqrt(squares / float(chdtri(len(known), p))) for p in (tail, 1 - tail))
-        return cls(len(known), len(errors) - len(known), math.sqrt(squares / len(known)), low, high)
+        sd = math.sqrt(float((known**2).mean()))
+        found = interval(sd, len(known), level)
+        return cls(len(known), len(errors) - len(known), sd, found.low, found.high)
+
+
+def interval(sd: float, number: int, level: float) -> Interval:
+    """Of a root mean square of so many normal errors of mean 0."""
+    from scipy.special import chdtri
+
+    low, high = (sd * math.sqrt(number / float(chdtri(number, p))) for p in ((1 - level) / 2, (1 + level) / 2))
+    return Interval(low, high)
 
 
 def residual(
-    defense: str, attack: str, dataset: str, column: str, *, smallest: int = 20, trials: int = 10, seed: int = 1
+    defense: str,
+    attack: str,
+    dataset: str,
+    column: str,
+    *,
+    smallest: int = 20,
+    trials: int = 10,
+    seed: int = 1,
+    jobs: int = 1,
 ) -> dict[str, Any]:
     """One row: the error of the attack's count of each value of the column that at least `smallest` users have, over
-    trials that each draw data and salt anew. Specs are canonical in the row.
+    trials that each draw data and salt anew; `per_trial` has the root mean square of each. Specs are canonical in the
+    row. `jobs`: worker processes, 0 for one a core.
 
     Raises UserError for a wrong spec, BenchmarkError for an attack that estimates no counts.
     """
     built, attack = registry.attack(attack)
     page, dataset = registry.dataset(dataset)
-    defended, defense = registry.defense(defense)
+    _, defense = registry.defense(defense)
     if not isinstance(built, Estimator):
         raise BenchmarkError(f"The attack {attack} estimates no counts; choose split-averaging or chaff.")
-    errors = []
-    for number in range(trials):
-        table = trial.load(page, dataset, seed, number)
-        if column not in table.schema.names:
-            raise BenchmarkError(f"There is no column {column} in {dataset}; name one of its columns.")
-        errors.append(_errors(built, table, defended, column, smallest, seed, number))
+    if column not in trial.first_table(page, dataset, seed).schema.names:
+        raise BenchmarkError(f"There is no column {column} in {dataset}; name one of its columns.")
+    asked = [(defense, attack, dataset, column, smallest, seed, number) for number in range(trials)]
+    errors = _each(asked, jobs or os.cpu_count() or 1)
     plan = {"defense": defense, "attack": attack, "dataset": dataset, "column": column, "trials": trials, "seed": seed}
-    return plan | asdict(Residual.of(np.concatenate(errors)))
+    return plan | asdict(Residual.of(np.concatenate(errors))) | {"per_trial": [Residual.of(e).sd for e in errors]}
+
+
+Asked = tuple[str, str, str, str, int, int, int]
+
+
+def _each(asked: Sequence[Asked], jobs: int) -> list[NDArray[np.float64]]:
+    if jobs == 1:
+        with threadpool_limits(1):
+            return [_errors(*one) for one in asked]
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        return list(Parallel(n_jobs=min(jobs, len(asked)))(delayed(_errors)(*one) for one in asked))
 
 
 def _errors(
-    attack: Estimator, table: Table, defense: Defense, column: str, smallest: int, seed: int, number: int
+    defense_spec: str, attack_spec: str, dataset: str, column: str, smallest: int, seed: int, number: int
 ) -> NDArray[np.float64]:
-    """Estimate less truth for each value, (values,)."""
+    """Estimate less truth for each value in one trial, (values,)."""
+    attack, defense = registry.attack(attack_spec)[0], registry.defense(defense_spec)[0]
+    assert isinstance(attack, Estimator)
+    table = trial.load(registry.dataset(dataset)[0], dataset, seed, number)
     engine, exact = trial.engines(table, defense, seed, number)
     try:
         name, source = (text.replace('"', '""') for text in (column, table.schema.table))
