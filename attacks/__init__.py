@@ -5,6 +5,7 @@ BUILTIN = {
     "backdoor": "attacks.backdoor",
     "chaff": "attacks.chaff",
     "difference": "attacks.difference",
+    "equations": "attacks.equations",
     "guess": "attacks.guess",
     "intersection": "attacks.intersection",
     "like-isolation": "attacks.like_isolation",
