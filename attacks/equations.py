@@ -1,4 +1,4 @@
-"""Solve for everybody's secret at once: counts of random sets are equations, and noise that is too small averages out."""
+"""Solve for many secrets at once: counts of random sets are equations, and noise that is small enough averages out."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ PATIENCE = 2  # times the queries that are wanted are asked at most
 
 @dataclass(frozen=True, kw_only=True)
 class equations(Attack):
-    """Solve for everybody's secret at once: counts of random sets are equations, and noise that is too small averages
-    out.
+    """Solve for many secrets at once: counts of random sets are equations, and noise that is small enough averages out.
 
     1. The unknowns are the secrets of at most `persons` users: of all, or where the table has more, of those whom one
        condition isolates (`hash`, `function`: a residue class of the uid; `conditions`: a range of it; `uid-list`: the
        list itself). The victims are drawn among them.
-    2. Choose random sets of them and say each as a condition, `selector`: `uid-list` lists the members; `hash` is a sum
-       of whole numbers times random factors, modulo a prime, that is even; `function` is the equality of 2018, floor(a *
-       pow(uid * 2, b) + 0.5) = floor(a * pow(uid * 2, b)); `conditions` takes a random half of the values of some known
-       columns. The analyst knows who is in each set without asking: uids are free, cells of other columns are paid for.
+    2. Choose random sets of them and say each as a condition, `selector`: `uid-list` lists the members; `hash` is a
+       sum of whole numbers times random factors, modulo a prime, that is even; `function` is the equality of 2018,
+       floor(a * pow(uid * 2, b) + 0.5) = floor(a * pow(uid * 2, b)); `conditions` takes a random half of the values of
+       some known columns. The analyst knows who is in each set without asking: uids are free, other cells are paid for.
     3. Ask how many of each set have the secret: of a secret of two values one count a set (`histogram`: both), of more
        values a histogram, a bit for each value (one-hot). What is refused or suppressed makes room for further sets,
        until `queries` are answered, twice as many are asked, or a whole batch gave nothing.
     4. Solve value by value (`solver`, attacks/solvers.py): least squares with the value's share as prior; a linear
-       program, bits between 0 and 1 with the least sum of errors or the least largest error (`norm`); or all candidates.
+       program, bits from 0 to 1 with the least sum of errors or the least largest error (`norm`); or all candidates.
     5. Claim the value with the highest posterior probability: share times likelihood, from each estimate and its
        standard error.
 

@@ -15,6 +15,7 @@ Members = NDArray[np.bool_]
 Chosen = tuple[list[str], Members]  # so many conditions, and for each who of the population meets it: (m, n)
 
 PRIME = 2**31 - 1
+FEWEST_FACTORS = 1_000
 LARGEST_UID = 2**50  # beyond, the hash overflows and floor(pow()) has no digits behind the point left
 LEAST, MOST = 8.0, 10.0  # powers of ten that a · pow(2 · uid, b) reaches: digits enough before the point and behind
 DOUBT = 16  # units in the last place by which two computers' powers may differ
@@ -88,15 +89,17 @@ def by_list(people: Population, count: int, share: float, rng: np.random.Generat
 
 
 def by_hash(people: Population, count: int, share: float, rng: np.random.Generator) -> Chosen:
-    """A sum of whole numbers times random factors, modulo a prime, is even (Carter, Wegman 1979): for half of the users,
-    nearly independently for every two of them whose numbers differ."""
-    columns = {people.uid: people.uids} if people.cells is None else dict(people.cells.items())
-    names, numbers = list(columns), [np.asarray(values, dtype=np.int64) for values in columns.values()]
-    largest = max(int(np.abs(values).max(initial=1)) for values in numbers)
-    factors = rng.integers(1, min(PRIME, 2**62 // largest // len(names)), (count, len(names)))
+    """A sum of whole numbers times random factors, modulo a prime, is even (Carter, Wegman 1979): for half of the
+    users, nearly independently for every two whose numbers differ. Who has no number is in no set."""
+    cells = pd.DataFrame({people.uid: people.uids}) if people.cells is None else people.cells
+    names, known = list(cells), cells.notna().all(axis=1).to_numpy()
+    numbers = cells.fillna(0).to_numpy(dtype=np.int64)
+    most = 2**62 // (max(1, int(np.abs(numbers).max(initial=0))) * len(names))  # larger factors overflow
+    if most < FEWEST_FACTORS:
+        return [], np.empty((0, len(people)), dtype=bool)
+    factors = rng.integers(1, min(PRIME, most), (count, len(names)))
     shifts = rng.integers(0, PRIME, count)
-    sums = shifts[:, None] + sum(factors[:, [i]] * values for i, values in enumerate(numbers))
-    chosen = np.fmod(np.fmod(sums, PRIME), 2) == 0
+    chosen = (np.fmod(np.fmod(factors @ numbers.T + shifts[:, None], PRIME), 2) == 0) & known
     said = [" + ".join(f"{quoted(c)} * {a}" for c, a in zip(names, row, strict=True)) for row in factors.tolist()]
     return [f"({text} + {b}) % {PRIME} % 2 = 0" for text, b in zip(said, shifts.tolist(), strict=True)], chosen
 

@@ -1,8 +1,8 @@
 """Who has the bit? Solvers of noisy subset sums, each with the evidence of its solution for every single user.
 
-`design`: who is in which set, float64 (m, n). `answers`: how many in each set have each value, float64 (m, V), NaN where
-it was not shown. Evidence is the logarithm of P(answers | the user has the value) / P(answers | the user has not),
-float64 (n, V), 0 where nothing was learned.
+`design`: who is in which set, float64 (m, n). `answers`: how many in each set have each value, float64 (m, V), NaN
+where it was not shown. Evidence is the logarithm of P(answers | the user has the value) / P(answers | has it not), float64
+(n, V), 0 where nothing was learned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SIGMAS = np.geomspace(1e-6, 1e6, 601)  # standard deviations of the noise that a
 EXACT = 1e-9  # error at which a candidate counts as exact, in users
 BOUND = 1e-6  # how near to 0 or 1 an estimate counts as being there
 MOST_EXHAUSTIVE = 12  # unknowns: 4096 candidates
-L1_EXCESS = np.sqrt(np.pi / 2)  # standard error of least absolute deviations over least squares, normal noise
+EXCESS = {"l1": (np.pi / 2) ** 0.5, "linf": 2.5}  # standard errors over those of least squares, for normal noise
 
 
 def evidence(design: Floats, answers: Floats, shares: Floats, solve: Solve) -> Floats:
@@ -81,14 +81,15 @@ def linear_program(norm: str) -> Solve:
     """Bits between 0 and 1 that make the sum of the errors (`l1`) or the largest error (`linf`) least, with a common
     constant free (Dwork, McSherry, Talwar 2007; Dinur, Nissim 2003).
 
-    The standard error s of an estimate is that of least squares with as many unknowns as lie inside the bounds (l1:
-    √(π/2) times it), and what is clipped at a bound says that it lies beyond: evidence (x − ½)/s² inside, ± log(½ /
-    Φ(−1/s)) at a bound.
+    The standard error s of an estimate is that of least squares with as many unknowns as lie inside the bounds, times
+    √(π/2) (l1, as of medians) or 2.5 (linf, by simulation): right for normal noise, and for bounded noise, which is
+    what linf is for, several times too large. What is clipped at a bound says that it lies beyond: evidence (x − ½)/s²
+    inside, ± log(½ / Φ(−1/s)) at a bound.
     """
-    fit, excess = (_least_sum, L1_EXCESS) if norm == "l1" else (_least_maximum, 1.0)
+    fit = _least_sum if norm == "l1" else _least_maximum
 
     def solve(design: Floats, answers: Floats, shares: Floats) -> Floats:
-        return np.stack([_of_bounded(design, y, fit(design, y), excess) for y in answers.T], axis=1)
+        return np.stack([_of_bounded(design, y, fit(design, y), EXCESS[norm]) for y in answers.T], axis=1)
 
     return solve
 
