@@ -58,7 +58,7 @@ class equations(Attack):
     norm: str = param("l1", "what linear-program and exhaustive make least: the sum of the errors or the largest",
                       choices=("l1", "linf"))  # fmt: skip
     queries: int | None = param(None, f"queries to be answered; null: {A_PERSON} for each unknown", low=1)
-    persons: int = param(200, "unknowns, at most", unit="users", low=2, high=5_000)
+    persons: int = param(100, "unknowns, at most", unit="users", low=2, high=5_000)
     share: float = param(0.5, "the share of the unknowns in each list of uid-list", low=0.001, high=0.999)
     columns: tuple[str, ...] = param(
         (), "known columns: for conditions, empty: the usual ones of the dataset; for hash, empty: the uid"

@@ -1,8 +1,8 @@
 """Who has the bit? Solvers of noisy subset sums, each with the evidence of its solution for every single user.
 
 `design`: who is in which set, float64 (m, n). `answers`: how many in each set have each value, float64 (m, V), NaN
-where it was not shown. Evidence is the logarithm of P(answers | the user has the value) / P(answers | has it not), float64
-(n, V), 0 where nothing was learned.
+where it was not shown. Evidence is the logarithm of P(answers | the user has the value) / P(answers | has it not),
+float64 (n, V), 0 where nothing was learned.
 """
 
 from __future__ import annotations

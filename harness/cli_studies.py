@@ -109,6 +109,20 @@ def fitness_points(results: str) -> list[dict[str, Any]]:
     return kept(Store(results), "fitness-figures", figures.plan, run)
 
 
+def equations_points(results: str) -> list[dict[str, Any]]:
+    """What `figures equations` draws: from the store; points that it lacks are computed and stored one by one, which
+    standard error then says."""
+    from harness.store import Store
+    from harness.studies.equations import equations, missing
+
+    store = Store(results)
+    if lacking := missing(store):
+        click.echo(
+            f"The store lacks {lacking} points of this figure: all take about ten minutes, and each is kept.", err=True
+        )
+    return equations(store)
+
+
 @click.command()
 @click.option("--generations", default=1_000, show_default=True, help="Evaluations of a search.")
 @click.option("--databases", default=1_000, show_default=True, help="Databases of an evaluation.")

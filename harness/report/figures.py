@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
 from harness.report.figure_cost import draw_cost
+from harness.report.figure_equations import draw_law
 from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
 from harness.report.figure_sizes import draw_sizes
@@ -54,6 +55,13 @@ def draw_fitness(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
     of the files. Raises StoreError where the folder `out` cannot be written."""
     with style():
         return [file for name, figure, dpi in pages(rows) for file in _save(figure, Path(out), name, dpi)]
+
+
+def draw_equations(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw the rows of the study `equations`; gives the paths of the files. Raises StoreError where the folder `out`
+    cannot be written."""
+    with style():
+        return _save(draw_law(rows), Path(out), "equations")
 
 
 def draw_costs(rows: Sequence[dict[str, Any]], out: str) -> list[str]:

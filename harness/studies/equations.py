@@ -7,9 +7,9 @@
 The table is `best-case`, whose secret is one bit that half of the users have; all of them are victims. Each point is
 kept in the store by itself.
 
-The law: Φ(√m/(4σ)) for sets of half of the users. Behind Diffix σ² is the number of layers that differ from query to query:
-3 for `hash` and `function` (a pair of the uid, the dynamic one of the secret), 2 and one for each value listed for
-`uid-list` and `conditions`. The static layer of the secret is the same in all answers and cancels.
+The law: Φ(√m/(4σ)) for sets of half of the users. Behind Diffix σ² is the number of layers that differ from query to
+query: 3 for `hash` and `function` (a pair of the uid, the dynamic one of the secret), 2 and one for each value listed
+for `uid-list` and `conditions`. The static layer of the secret is the same in all answers and cancels.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.model import Answer
+from harness.model import Answer, Refused
 from harness.plan import Benchmark, Task
-from harness.studies import kept
 from harness.store import Store
+from harness.studies import kept, study_key
 from harness.trial import Judged, attack_once
 
 CLUSTER = 50  # users
@@ -33,7 +35,7 @@ NOISES = (0.2, 0.35, 0.5, 0.7, 1.0, 1.6, 2.5, 4.0)  # of σ/√n
 SIZES = {200: 3, 500: 1, 1_000: 1}  # n, and trials of each
 ROUNDS = (1, 2, 4, 8, 16, 32)
 SMALL = 200  # n of the parts `queries` and `diffix`
-FAST, SLOW = (0.25, 0.5, 1, 2, 4, 8), (1, 2.5, 5, 10, 20, 40)  # m/n behind Diffix
+FAST, SLOW = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (1.0, 2.5, 5.0, 10.0, 20.0, 40.0)  # m/n behind Diffix
 SELECTORS = {"hash": FAST, "function": FAST, "uid-list": SLOW, "conditions": SLOW}
 
 
@@ -79,8 +81,8 @@ def points(seed: int = 1) -> Iterator[Point]:
             yield Point("queries", SMALL, a_person * SMALL, sigma, _noise(sigma), solver=solver, trials=2, seed=seed)
     for selector, rounds in SELECTORS.items():
         layers = 3.0 if rounds is FAST else 2 + SMALL / 2
-        for a_person in rounds:
-            m = round(a_person * SMALL)
+        for times in rounds:
+            m = round(times * SMALL)
             yield Point("diffix", SMALL, m, math.sqrt(layers), "diffix", selector, seed=seed)
     for selector, m in (("hash", 1_600), ("function", 1_600), ("uid-list", 2_000)):
         layers = 2 + SMALL / 2 if selector == "uid-list" else 3.0
@@ -91,18 +93,26 @@ def equations(store: Store, seed: int = 1) -> list[dict[str, Any]]:
     """A dict a point: what was run, `law`, the share of right claims `accuracy` with its standard error `se` (by the
     binomial), `claims` made, and `noise`, the standard deviation of answers less truth (of 500 queries), in users; null
     where nothing was answered."""
-    return [
-        row
-        for point in points(seed)
-        for row in kept(store, "equations", asdict(point), lambda point=point: [run(point)])
-    ]
+    rows = []
+    for point in points(seed):
+        rows += kept(store, "equations", asdict(point), partial(_rows, point))
+    return rows
+
+
+def missing(store: Store, seed: int = 1) -> int:
+    """How many points the store lacks."""
+    return sum(store.study(study_key("equations", asdict(point))) is None for point in points(seed))
+
+
+def _rows(point: Point) -> list[dict[str, Any]]:
+    return [run(point)]
 
 
 def run(point: Point) -> dict[str, Any]:
     """One point."""
     benchmark = point.benchmark
     attempts = claims = correct = 0
-    errors: list[np.ndarray] = []
+    errors: list[NDArray[np.float64]] = []
     for trial, key in enumerate(benchmark.keys()):
         judged = attack_once(Task(benchmark, trial, key))
         errors.append(_errors(judged))
@@ -122,15 +132,15 @@ def run(point: Point) -> dict[str, Any]:
     }
 
 
-def _errors(judged: Judged) -> np.ndarray:
+def _errors(judged: Judged) -> NDArray[np.float64]:
     """Answers less truth of the single counts that the session remembers, (k,)."""
     heard = {sql: answer for sql, answer in judged.session.history.heard.items() if _is_count(answer)}
-    exact = judged.exact_session().query_many(list(heard))
-    pairs = [(a.value, b.value) for a, b in zip(heard.values(), exact, strict=True) if isinstance(b, Answer)]
-    return np.array([noisy - true for noisy, true in pairs])
+    true = judged.exact_session().query_many(list(heard))
+    pairs = zip(heard.values(), true, strict=True)
+    return np.array([a.value - b.value for a, b in pairs if isinstance(a, Answer) and isinstance(b, Answer)])
 
 
-def _is_count(answer: object) -> bool:
+def _is_count(answer: Answer | Refused) -> bool:
     return isinstance(answer, Answer) and answer.columns == ("count",) and len(answer) == 1
 
 
