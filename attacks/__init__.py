@@ -6,6 +6,7 @@ BUILTIN = {
     "chaff": "attacks.chaff",
     "collusion": "attacks.collusion",
     "difference": "attacks.difference",
+    "equations": "attacks.equations",
     "guess": "attacks.guess",
     "insert-delete": "attacks.insert_delete",
     "intersection": "attacks.intersection",

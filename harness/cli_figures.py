@@ -44,9 +44,29 @@ def _computed(results: str, study: str, plan: Mapping[str, Any], run: Callable[[
     return kept(Store(results), study, plan, noted)
 
 
+def _equations(results: str, defenses: tuple[str, ...]) -> Rows:
+    """Points that the store lacks are computed and stored one by one."""
+    from harness.store import Store
+    from harness.studies.equations import equations, missing
+
+    store = Store(results)
+    if lacking := missing(store):
+        click.echo(
+            f"The store lacks {lacking} points of this figure: all take about ten minutes, and each is kept.", err=True
+        )
+    return equations(store)
+
+
+def _membership(results: str, defenses: tuple[str, ...]) -> Rows:
+    from harness.studies.membership import Powers, membership
+
+    powers = Powers()
+    return _computed(results, "membership", powers.plan, lambda: membership(powers), "a few minutes")
+
+
 OF_BENCHMARKS = ("kappa", "utility", "sizes", "queries")
 _STORED = {"cost": _costs, "ablation": _ablation}  # drawn by default, where there is something
-_COMPUTED = {"fitness": _fitness}
+_COMPUTED = {"fitness": _fitness, "equations": _equations, "membership": _membership}
 _OF_STUDIES: dict[str, Callable[[str, tuple[str, ...]], Rows]] = {**_STORED, **_COMPUTED}
 
 
@@ -68,8 +88,11 @@ def figures(
     cost                   snoopbench cost, of which only --defense chooses
     ablation               snoopbench ablation, the newest rows whatever their seed and number of trials
     fitness                Figures 4.1 to 4.10 of Nielson's dissertation (docs/fitness.md)
+    equations              the law of the attack equations, and each of its selectors behind Diffix
+    membership             the power of the attack membership against the bound, and ROC
 
-    Default: all but fitness, whose points (a few seconds) are computed where the store lacks them.
+    Default: all but the last three, whose points are computed where the store lacks them: a few seconds, ten minutes
+    and a few minutes.
     """
     from harness.report.figures import draw, draw_curves, draw_study
     from harness.report.stored import newest, nothing, pooled, selected, stored

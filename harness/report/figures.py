@@ -13,8 +13,10 @@ from harness.errors import StoreError
 from harness.report.effort import curves
 from harness.report.figure_ablation import draw_ablation
 from harness.report.figure_cost import draw_cost
+from harness.report.figure_equations import draw_law
 from harness.report.figure_fitness import pages as fitness_pages
 from harness.report.figure_kappa import draw_kappa
+from harness.report.figure_membership import draw_membership
 from harness.report.figure_queries import draw_queries
 from harness.report.figure_sizes import draw_sizes
 from harness.report.figure_utility import draw_utility
@@ -51,7 +53,9 @@ def _page(name: str, drawn: Callable[[Rows], Figure | None]) -> Callable[[Rows],
 _STUDIES: dict[str, Callable[[Rows], Iterator[Page]]] = {
     "ablation": _page("ablation", draw_ablation),
     "cost": _page("cost", draw_cost),
+    "equations": _page("equations", draw_law),
     "fitness": fitness_pages,
+    "membership": _page("membership", draw_membership),
 }
 
 

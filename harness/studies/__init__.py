@@ -20,12 +20,17 @@ def kept(store: Store, study: str, plan: Mapping[str, Any], run: Callable[[], Ro
     `plan` is plain JSON and holds everything that decides the rows, specs in their canonical form; with it and the
     sources of harness and built-in plug-ins the rows are found again.
     """
-    sources = [registry.harness_sources(), registry.built_in_sources()]
-    identity = json.dumps([SCHEMA_VERSION, study, plan, sources], sort_keys=True)
-    key = hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
+    key = study_key(study, plan)
     known = None if fresh else store.study(key)
     if known is not None:
         return known
     rows = run()
     store.add_study(key, study, plan, rows)
     return rows
+
+
+def study_key(study: str, plan: Mapping[str, Any]) -> str:
+    """Where `kept` keeps the rows of a study under this plan."""
+    sources = [registry.harness_sources(), registry.built_in_sources()]
+    identity = json.dumps([SCHEMA_VERSION, study, plan, sources], sort_keys=True)
+    return hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
