@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from harness import __version__
-from harness.cli_studies import STUDIES, fitness_points
+from harness.cli_studies import STUDIES, fitness_points, membership_ranks
 from harness.cli_studies import results_option as _results
 from harness.errors import UserError, sentence
 
@@ -266,7 +266,7 @@ def compare(
 
 
 @cli.command()
-@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice([*FIGURES, "fitness"]))
+@click.argument("kinds", nargs=-1, metavar="[KIND]...", type=click.Choice([*FIGURES, "fitness", "membership"]))
 @click.option("--out", default="figures", show_default=True, metavar="FOLDER", help="Where the files go.")
 @_filters
 @_results
@@ -279,10 +279,11 @@ def figures(
 
     kappa, utility and sizes are of benchmarks, cost is of `snoopbench cost`, of which only --defense chooses. fitness
     draws Figures 4.1 to 4.10 of Nielson's dissertation, and computes their points (a few seconds) where the store
-    lacks them; docs/fitness.md says more.
+    lacks them; docs/fitness.md says more. membership draws the power of the attack membership against the bound, and
+    measures it (a few minutes) where the store has nothing of it.
     """
     from harness.report.cost import stored_costs
-    from harness.report.figures import draw, draw_costs, draw_fitness
+    from harness.report.figures import draw, draw_costs, draw_fitness, draw_powers
     from harness.report.stored import nothing, read
 
     files, chosen = [], kinds or FIGURES
@@ -294,6 +295,8 @@ def figures(
         files += draw_costs(stored_costs(results, defenses), out)
     if "fitness" in chosen:
         files += draw_fitness(fitness_points(results), out)
+    if "membership" in chosen:
+        files += draw_powers(membership_ranks(results), out)
     if as_json:
         _emit(files)
     else:

@@ -109,6 +109,21 @@ def fitness_points(results: str) -> list[dict[str, Any]]:
     return kept(Store(results), "fitness-figures", figures.plan, run)
 
 
+def membership_ranks(results: str) -> list[dict[str, Any]]:
+    """What `figures membership` draws: from the store, else computed and stored, which standard error then says."""
+    from harness.store import Store
+    from harness.studies import kept
+    from harness.studies.membership import Powers, membership
+
+    powers = Powers()
+
+    def run() -> list[dict[str, Any]]:
+        click.echo("The store has no ranks for this figure: computing them takes a few minutes.", err=True)
+        return membership(powers)
+
+    return kept(Store(results), "membership", powers.plan, run)
+
+
 @click.command()
 @click.option("--generations", default=1_000, show_default=True, help="Evaluations of a search.")
 @click.option("--databases", default=1_000, show_default=True, help="Databases of an evaluation.")

@@ -13,6 +13,7 @@ from harness.errors import StoreError
 from harness.report.figure_cost import draw_cost
 from harness.report.figure_fitness import pages
 from harness.report.figure_kappa import draw_kappa
+from harness.report.figure_membership import draw_membership
 from harness.report.figure_sizes import draw_sizes
 from harness.report.figure_utility import draw_utility
 from harness.report.stored import Setting, Stored
@@ -62,6 +63,12 @@ def draw_costs(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
     with style():
         figure = draw_cost(rows)
         return _save(figure, Path(out), "cost") if figure is not None else []
+
+
+def draw_powers(rows: Sequence[dict[str, Any]], out: str) -> list[str]:
+    """Draw the rows of the study `membership`; gives the paths of the files. Raises StoreError."""
+    with style():
+        return _save(draw_membership(rows), Path(out), "membership")
 
 
 def _save(figure: Figure, folder: Path, name: str, dpi: float | None = None) -> list[str]:
