@@ -1,4 +1,4 @@
-"""Who is in the table and who is not: how users are dealt out, what the attack sees of it, and what claims are worth."""
+"""Who is in the table and who is not: how users are dealt out, what the attack sees, and what claims are worth."""
 
 from __future__ import annotations
 
