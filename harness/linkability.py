@@ -63,11 +63,11 @@ def deal(attack: str, table: Table, victims: int, rng: np.random.Generator) -> D
     order = rng.permutation(len(people))
     inside, outside = np.split(order, [_pool(attack, table)])
     tested = inside[: victims // 2]
-    strangers = outside[: min(victims - victims // 2, len(outside) // 2)]
+    strangers = min(victims - victims // 2, len(outside) // 2)
     records = np.concatenate([tested, outside])
     numbers = rng.permutation(len(records)) + 1
     other = people.iloc[records].assign(**{schema.uid: numbers}).reset_index(drop=True)
-    mix = numbers[: len(tested) + len(strangers)].tolist()
+    mix = numbers[: len(tested) + strangers].tolist()
     return Dealt(
         _only(table, people.index[inside]),
         Table(schema, other),
