@@ -9,6 +9,7 @@ BUILTIN = {
     "intersection": "attacks.intersection",
     "like-isolation": "attacks.like_isolation",
     "listing": "attacks.listing",
+    "noise-exploitation": "attacks.noise_exploitation",
     "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
     "refusal-inference": "attacks.refusal_inference",

@@ -1,0 +1,185 @@
+"""Looking for ways to leave a victim out of a set, by asking alone, and asking about them with idle conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from attacks.changed import Seen, posterior
+from attacks.descriptions import Fact, Way
+from attacks.histograms import counts_of, histogram_query
+from attacks.isolation import literal, quoted
+from harness.model import Answer
+from harness.plugin import Session
+
+WAYS = 2  # of each description, those that leave the most users
+COMPLEMENTS = 16  # values, the most probable ones, about which it is asked who does not have them
+POSSIBLE = 1e-3  # probability below which a value is not looked at any more
+ONE = 2.0  # a count below it is taken for that of a single user
+
+
+@dataclass
+class Inquiry:
+    """What is asked about some victims, and what came of it.
+
+    `facts`: of each victim, the rarest first. `values`: the secret's, with their shares. `repetitions`: idle conditions
+    tried with each question. `enough`: the probability at which nothing more is asked about a victim.
+    """
+
+    session: Session
+    secret: str
+    values: pd.Series
+    facts: Sequence[Sequence[Fact]]
+    repetitions: int
+    enough: float
+    asked: np.ndarray = field(init=False)  # queries about each victim, int (V,)
+    probability: np.ndarray = field(init=False)  # of each value, (V, B)
+    seen: Seen = field(init=False)
+
+    def __post_init__(self) -> None:
+        victims, values = len(self.facts), len(self.values)
+        known = np.array([value is not None for value in self.values.index], dtype=bool)
+        members = np.concatenate([np.eye(values, dtype=bool), ~np.eye(values, dtype=bool) & known[:, None]], axis=1)
+        self.asked = np.zeros(victims, dtype=np.int64)
+        self.probability = np.tile(self.values.to_numpy(), (victims, 1))
+        nothing = np.zeros((victims, 0, 2 * values))
+        self.seen = Seen(nothing[..., None], nothing.astype(bool), np.zeros((victims, 0)), members)
+
+    def run(self) -> None:
+        """Describe every victim by as few facts as leave nobody to be shown, then by one more, and so on; for each
+        description ask about the best ways, until it is known enough or there are no facts left."""
+        shortest = self._shortest()
+        for further in range(max((len(facts) for facts in self.facts), default=0)):
+            open_to = np.flatnonzero(self.probability.max(axis=1) < self.enough)
+            described = {v: self.facts[v][: shortest[v] + further] for v in open_to.tolist()}
+            described = {v: facts for v, facts in described.items() if len(facts) == shortest[v] + further}
+            ways = self._ways({v: facts for v, facts in described.items() if len(facts) > 1})
+            for rank in range(WAYS):
+                self._ask_about({v: found[rank] for v, found in ways.items() if len(found) > rank})
+
+    def _shortest(self) -> list[int]:
+        """For each victim the number of his rarest facts that are needed (two at least) so that those whom they
+        describe are too few to be shown; where they always are, all."""
+        lengths = [range(2, len(facts)) for facts in self.facts]
+        counts = iter(self._counts([(v, facts[:n]) for v, facts in enumerate(self.facts) for n in lengths[v]]))
+        shown = [[(n, next(counts)) for n in of_victim] for of_victim in lengths]
+        return [
+            next((n for n, count in of_victim if not count >= ONE), max(len(facts), 2))
+            for of_victim, facts in zip(shown, self.facts, strict=True)
+        ]
+
+    def _ways(self, described: dict[int, Sequence[Fact]]) -> dict[int, list[Way]]:
+        """The ways to leave out one fact of each description whose other facts describe users who are shown, those with
+        most users first."""
+        found = {
+            v: [Way(tuple(f for f in facts if f is not out), out) for out in facts] for v, facts in described.items()
+        }
+        counts = iter(self._counts([(v, way.stay) for v, ways in found.items() for way in ways]))
+        sized = {v: [(next(counts), way) for way in ways] for v, ways in found.items()}
+        return {
+            v: [way for _, way in sorted((pair for pair in ways if pair[0] >= ONE), key=lambda pair: -pair[0])]
+            for v, ways in sized.items()
+        }
+
+    def _counts(self, described: Sequence[tuple[int, Sequence[Fact]]]) -> np.ndarray:
+        """How many users these facts describe, NaN where they are not shown, (n,)."""
+        table = quoted(self.session.schema.table)
+        sqls = [
+            f"SELECT count(*) FROM {table} WHERE {' AND '.join(fact.holds for fact in facts)}" for _, facts in described
+        ]
+        np.add.at(self.asked, [v for v, _ in described], 1)
+        return np.array([a.value if isinstance(a, Answer) else np.nan for a in self.session.query_many(sqls)])
+
+    def _ask_about(self, ways: dict[int, Way]) -> None:
+        """One way for each victim: the histogram of the secret, and where that is not enough, who does not have a
+        value, for every value that is still possible."""
+        ways = {v: way for v, way in ways.items() if self.probability[v].max() < self.enough}
+        if not ways:
+            return
+        values = len(self.values)
+        place = self.seen.difference.shape[1]
+        shape = (len(self.facts), 1, 2 * values)
+        shared = np.zeros((shape[0], 1))
+        shared[list(ways), 0] = [len(way.stay) + 1 for way in ways.values()]
+        self.seen = Seen(
+            np.concatenate(
+                [_wide(self.seen.difference, self.repetitions), np.full((*shape, self.repetitions), np.nan)], axis=1
+            ),
+            np.concatenate([self.seen.appeared, np.zeros(shape, dtype=bool)], axis=1),
+            np.concatenate([self.seen.shared, shared], axis=1),
+            self.seen.members,
+        )
+        every = {v: list(range(values)) for v in ways}
+        self._ask(place, ways, every, self._histograms)
+        left = {v: self._possible(v) for v in ways if self.probability[v].max() < self.enough}
+        if values > 2:
+            self._ask(
+                place, ways, {v: [values + b for b in possible] for v, possible in left.items()}, self._complements
+            )
+
+    def _possible(self, v: int) -> list[int]:
+        most = np.argsort(-self.probability[v], kind="stable")[:COMPLEMENTS]
+        return [int(b) for b in most if self.probability[v, b] >= POSSIBLE]
+
+    def _ask(
+        self, place: int, ways: dict[int, Way], sets: dict[int, list[int]],
+        answers: Callable[[Sequence[tuple[int, str]], dict[int, list[int]]], list[np.ndarray]],
+    ) -> None:  # fmt: skip
+        """Ask for these sets with and without each victim, under every idle condition."""
+        asked = [
+            (v, i, f"{where} AND {idle}")
+            for v in sets
+            for i, idle in enumerate(ways[v].idle(self.repetitions))
+            for where in (ways[v].whole, ways[v].without)
+        ]
+        counts = answers([(v, where) for v, _, where in asked], sets)
+        for (v, i, _), whole, rest in zip(asked[::2], counts[::2], counts[1::2], strict=True):
+            self.seen.difference[v, place, sets[v], i] = whole - rest
+            self.seen.appeared[v, place, sets[v]] |= np.isnan(whole) != np.isnan(rest)
+        self.probability = posterior(self.seen, self.values.to_numpy(), alone=False, idle=1)
+
+    def _histograms(self, asked: Sequence[tuple[int, str]], _: dict[int, list[int]]) -> list[np.ndarray]:
+        np.add.at(self.asked, [v for v, _ in asked], 1)
+        sqls = [histogram_query(self.session, self.secret, where) for _, where in asked]
+        return list(counts_of(self.session.query_many(sqls), self.values.index))
+
+    def _complements(self, asked: Sequence[tuple[int, str]], sets: dict[int, list[int]]) -> list[np.ndarray]:
+        table, column = quoted(self.session.schema.table), quoted(self.secret)
+        values = self.values.index
+
+        def has_not(value: object) -> str:
+            return f"{column} IS NOT NULL" if value is None else f"{column} <> {literal(value)}"
+
+        sqls = [
+            f"SELECT count(*) FROM {table} WHERE {where} AND {has_not(values[e - len(values)])}"
+            for v, where in asked
+            for e in sets[v]
+        ]
+        np.add.at(self.asked, [v for v, _ in asked for _ in sets[v]], 1)
+        answers = iter(self.session.query_many(sqls))
+        return [
+            np.array([a.value if isinstance(a := next(answers), Answer) else np.nan for _ in sets[v]]) for v, _ in asked
+        ]
+
+
+def _wide(difference: np.ndarray, repetitions: int) -> np.ndarray:
+    return difference if difference.shape[1] else np.zeros((*difference.shape[:3], repetitions))
+
+
+def rarest_first(session: Session, facts: Sequence[Sequence[Fact]]) -> list[list[Fact]]:
+    """Each user's facts in the order of how many have them, from the histograms of all columns; those of values that are
+    not shown first."""
+    columns = list(dict.fromkeys(fact.column for of_user in facts for fact in of_user))
+    table = quoted(session.schema.table)
+    answers = session.query_many([f"SELECT {quoted(c)}, count(*) FROM {table} GROUP BY 1" for c in columns])
+    counts = {
+        column: dict(zip(answer.data[0].tolist(), answer.data[1].tolist(), strict=True))
+        for column, answer in zip(columns, answers, strict=True)
+        if isinstance(answer, Answer)
+    }
+    return [
+        sorted(of_user, key=lambda f: np.nan_to_num(counts.get(f.column, {}).get(f.value, 0.0))) for of_user in facts
+    ]
