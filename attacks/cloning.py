@@ -15,6 +15,7 @@ from attacks.isolation import literal, quoted
 from harness.model import Answer
 from harness.plugin import Session
 
+RARE = 3  # facts tried beside the commonest others
 WAYS = 2  # of each description, those that leave the most users
 COMPLEMENTS = 16  # values, the most probable ones, about which it is asked who does not have them
 POSSIBLE = 1e-3  # probability below which a value is not looked at any more
@@ -49,33 +50,43 @@ class Inquiry:
         self.seen = Seen(nothing[..., None], nothing.astype(bool), np.zeros((victims, 0)), members)
 
     def run(self) -> None:
-        """Describe every victim by as few facts as leave nobody to be shown, then by one more, and so on; for each
-        description ask about the best ways, until it is known enough or there are no facts left."""
-        shortest = self._shortest()
-        for further in range(max((len(facts) for facts in self.facts), default=0)):
-            open_to = np.flatnonzero(self.probability.max(axis=1) < self.enough)
-            described = {v: self.facts[v][: shortest[v] + further] for v in open_to.tolist()}
-            described = {v: facts for v, facts in described.items() if len(facts) == shortest[v] + further}
-            ways = self._ways({v: facts for v, facts in described.items() if len(facts) > 1})
+        """Describe every victim by his rarest facts; then, where that is not enough, by one of the rarest and the
+        commonest others, which leave a larger group."""
+        self._describe(self.facts, any_out=True)
+        for rank in range(RARE):
+            self._describe([_and_common(facts, rank) for facts in self.facts], any_out=False)
+
+    def _describe(self, orders: Sequence[Sequence[Fact]], any_out: bool) -> None:
+        """Describe every victim by so many of the first facts that nobody is shown, then by one more, and so on. For
+        each description ask about the best ways to leave out a fact (the first one, unless `any_out`), until it is known
+        enough or there are no facts left."""
+        orders = [facts if self._is_open(v) else [] for v, facts in enumerate(orders)]
+        shortest = self._shortest(orders)
+        for further in range(max((len(facts) for facts in orders), default=0)):
+            lengths = {
+                v: n + further for v, n in shortest.items() if n + further <= len(orders[v]) and self._is_open(v)
+            }
+            described = {v: orders[v][:length] for v, length in lengths.items()}
+            ways = self._ways({v: facts if any_out else facts[:1] for v, facts in described.items()}, described)
             for rank in range(WAYS):
                 self._ask_about({v: found[rank] for v, found in ways.items() if len(found) > rank})
 
-    def _shortest(self) -> list[int]:
-        """For each victim the number of his rarest facts that are needed (two at least) so that those whom they
-        describe are too few to be shown; where they always are, all."""
-        lengths = [range(2, len(facts)) for facts in self.facts]
-        counts = iter(self._counts([(v, facts[:n]) for v, facts in enumerate(self.facts) for n in lengths[v]]))
-        shown = [[(n, next(counts)) for n in of_victim] for of_victim in lengths]
-        return [
-            next((n for n, count in of_victim if not count >= ONE), max(len(facts), 2))
-            for of_victim, facts in zip(shown, self.facts, strict=True)
-        ]
+    def _is_open(self, v: int) -> bool:
+        return bool(self.probability[v].max() < self.enough)
 
-    def _ways(self, described: dict[int, Sequence[Fact]]) -> dict[int, list[Way]]:
-        """The ways to leave out one fact of each description whose other facts describe users who are shown, those with
-        most users first."""
+    def _shortest(self, orders: Sequence[Sequence[Fact]]) -> dict[int, int]:
+        """For each victim of two facts or more the number of the first facts that are needed, two at least, so that
+        those whom they describe are too few to be shown; where they always are shown, all."""
+        lengths = {v: range(2, len(facts)) for v, facts in enumerate(orders) if len(facts) > 1}
+        counts = iter(self._counts([(v, orders[v][:n]) for v, of_victim in lengths.items() for n in of_victim]))
+        few = {v: [n for n in of_victim if not next(counts) >= ONE] for v, of_victim in lengths.items()}
+        return {v: min(found, default=len(orders[v])) for v, found in few.items()}
+
+    def _ways(self, outs: dict[int, Sequence[Fact]], described: dict[int, Sequence[Fact]]) -> dict[int, list[Way]]:
+        """The ways to leave out one of these facts where the others of the description describe users who are shown,
+        those with most users first."""
         found = {
-            v: [Way(tuple(f for f in facts if f is not out), out) for out in facts] for v, facts in described.items()
+            v: [Way(tuple(f for f in facts if f is not out), out) for out in outs[v]] for v, facts in described.items()
         }
         counts = iter(self._counts([(v, way.stay) for v, ways in found.items() for way in ways]))
         sized = {v: [(next(counts), way) for way in ways] for v, ways in found.items()}
@@ -96,7 +107,7 @@ class Inquiry:
     def _ask_about(self, ways: dict[int, Way]) -> None:
         """One way for each victim: the histogram of the secret, and where that is not enough, who does not have a
         value, for every value that is still possible."""
-        ways = {v: way for v, way in ways.items() if self.probability[v].max() < self.enough}
+        ways = {v: way for v, way in ways.items() if self._is_open(v)}
         if not ways:
             return
         values = len(self.values)
@@ -114,7 +125,7 @@ class Inquiry:
         )
         every = {v: list(range(values)) for v in ways}
         self._ask(place, ways, every, self._histograms)
-        left = {v: self._possible(v) for v in ways if self.probability[v].max() < self.enough}
+        left = {v: self._possible(v) for v in ways if self._is_open(v)}
         if values > 2:
             self._ask(
                 place, ways, {v: [values + b for b in possible] for v, possible in left.items()}, self._complements
@@ -163,6 +174,15 @@ class Inquiry:
         return [
             np.array([a.value if isinstance(a := next(answers), Answer) else np.nan for _ in sets[v]]) for v, _ in asked
         ]
+
+
+def _and_common(facts: Sequence[Fact], rank: int) -> list[Fact]:
+    """One of the rarest facts, then the others from the commonest on."""
+    return (
+        [*facts[rank : rank + 1], *(fact for fact in reversed(facts) if fact is not facts[rank])]
+        if rank < len(facts)
+        else []
+    )
 
 
 def _wide(difference: np.ndarray, repetitions: int) -> np.ndarray:
