@@ -35,6 +35,19 @@ class Seen:
     shared: Floats
     members: NDArray[np.bool_]
 
+    @classmethod
+    def nothing(cls, victims: int, ways: int, members: NDArray[np.bool_], repetitions: int) -> Seen:
+        """Before anything is asked."""
+        shape = (victims, ways, members.shape[1])
+        unseen = np.full((*shape, repetitions), np.nan)
+        return cls(unseen, np.zeros(shape, dtype=bool), np.zeros((victims, ways)), members)
+
+    def beside(self, other: Seen) -> Seen:
+        """These ways and those of another, of the same victims, sets and repetitions."""
+        difference = np.concatenate([self.difference, other.difference], axis=1)
+        appeared = np.concatenate([self.appeared, other.appeared], axis=1)
+        return Seen(difference, appeared, np.concatenate([self.shared, other.shared], axis=1), self.members)
+
 
 def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     """The probability of each value of the secret, (V, B), rows summing to 1; `prior` (B,) are the shares of all users.

@@ -89,8 +89,8 @@ def removable(cells: pd.DataFrame, keep: Sequence[str], smallest_group: int) -> 
     """For whom each column (but those to keep) is a way out: users indexed by uid, a column each with the positions of
     the columns that stay, as a sum of powers of two, 0 where it is none.
 
-    Among those who have the victim's values of the columns that stay nobody else has his value of the column, nobody has
-    NULL there, and they are at least `smallest_group`. Of several such sets the one with the most columns is taken: its
+    Among those who have the victim's values of the columns that stay, at least `smallest_group` users, nobody else has
+    his value of the column, and nobody has NULL there. Of several such sets the one with the most columns is taken: its
     conditions bring the most noise that tells. Sets do without `DROPPED` columns at most.
     """
     codes = {name: pd.factorize(cells[name])[0].astype(np.int64) for name in cells.columns}

@@ -1,4 +1,4 @@
-"""Looking for ways to leave a victim out of a set, by asking alone, and asking about them with idle conditions."""
+"""What is asked in noise exploitation: about known ways to leave victims out, and to find such ways by asking alone."""
 
 from __future__ import annotations
 
@@ -46,8 +46,7 @@ class Inquiry:
         members = np.concatenate([np.eye(values, dtype=bool), ~np.eye(values, dtype=bool) & known[:, None]], axis=1)
         self.asked = np.zeros(victims, dtype=np.int64)
         self.probability = np.tile(self.values.to_numpy(), (victims, 1))
-        nothing = np.zeros((victims, 0, 2 * values))
-        self.seen = Seen(nothing[..., None], nothing.astype(bool), np.zeros((victims, 0)), members)
+        self.seen = Seen.nothing(victims, 0, members, self.repetitions)
 
     def run(self) -> None:
         """Describe every victim by his rarest facts; then, where that is not enough, by one of the rarest and the
@@ -58,8 +57,8 @@ class Inquiry:
 
     def _describe(self, orders: Sequence[Sequence[Fact]], any_out: bool) -> None:
         """Describe every victim by so many of the first facts that nobody is shown, then by one more, and so on. For
-        each description ask about the best ways to leave out a fact (the first one, unless `any_out`), until it is known
-        enough or there are no facts left."""
+        each description ask about the best ways to leave out a fact (the first one, unless `any_out`), until enough is
+        known or there are no facts left."""
         orders = [facts if self._is_open(v) else [] for v, facts in enumerate(orders)]
         shortest = self._shortest(orders)
         for further in range(max((len(facts) for facts in orders), default=0)):
@@ -110,19 +109,10 @@ class Inquiry:
         ways = {v: way for v, way in ways.items() if self._is_open(v)}
         if not ways:
             return
-        values = len(self.values)
-        place = self.seen.difference.shape[1]
-        shape = (len(self.facts), 1, 2 * values)
-        shared = np.zeros((shape[0], 1))
-        shared[list(ways), 0] = [len(way.stay) + 1 for way in ways.values()]
-        self.seen = Seen(
-            np.concatenate(
-                [_wide(self.seen.difference, self.repetitions), np.full((*shape, self.repetitions), np.nan)], axis=1
-            ),
-            np.concatenate([self.seen.appeared, np.zeros(shape, dtype=bool)], axis=1),
-            np.concatenate([self.seen.shared, shared], axis=1),
-            self.seen.members,
-        )
+        values, place = len(self.values), self.seen.shared.shape[1]
+        way = Seen.nothing(len(self.facts), 1, self.seen.members, self.repetitions)
+        way.shared[list(ways), 0] = [len(way.stay) + 1 for way in ways.values()]
+        self.seen = self.seen.beside(way)
         every = {v: list(range(values)) for v in ways}
         self._ask(place, ways, every, self._histograms)
         left = {v: self._possible(v) for v in ways if self._is_open(v)}
@@ -185,13 +175,9 @@ def _and_common(facts: Sequence[Fact], rank: int) -> list[Fact]:
     )
 
 
-def _wide(difference: np.ndarray, repetitions: int) -> np.ndarray:
-    return difference if difference.shape[1] else np.zeros((*difference.shape[:3], repetitions))
-
-
 def rarest_first(session: Session, facts: Sequence[Sequence[Fact]]) -> list[list[Fact]]:
-    """Each user's facts in the order of how many have them, from the histograms of all columns; those of values that are
-    not shown first."""
+    """Each user's facts in the order of how many have them, from the histograms of all columns; values that are not
+    shown come first."""
     columns = list(dict.fromkeys(fact.column for of_user in facts for fact in of_user))
     table = quoted(session.schema.table)
     answers = session.query_many([f"SELECT {quoted(c)}, count(*) FROM {table} GROUP BY 1" for c in columns])
@@ -203,3 +189,20 @@ def rarest_first(session: Session, facts: Sequence[Sequence[Fact]]) -> list[list
     return [
         sorted(of_user, key=lambda f: np.nan_to_num(counts.get(f.column, {}).get(f.value, 0.0))) for of_user in facts
     ]
+
+
+def differences(session: Session, secret: str, values: pd.Series, ways: Sequence[Sequence[Way]], one: bool) -> Seen:
+    """Each victim's histograms of the secret with and without him, for each of his ways; only of the most frequent
+    value, which is shown most often, with `one`."""
+    number = np.array([len(of_victim) for of_victim in ways])
+    flat = [way for of_victim in ways for way in of_victim]
+    sqls = [histogram_query(session, secret, where) for way in flat for where in (way.whole, way.without)]
+    counts = counts_of(session.query_many(sqls), values.index)
+    if one:
+        counts[:, np.arange(len(values)) != int(np.argmax(values.to_numpy()))] = np.nan
+    at = np.repeat(np.arange(len(ways)), number), np.concatenate([np.arange(n) for n in number])
+    seen = Seen.nothing(len(ways), int(number.max()), np.eye(len(values), dtype=bool), 1)
+    seen.difference[at] = (counts[0::2] - counts[1::2])[..., None]
+    seen.appeared[at] = np.isnan(counts[0::2]) != np.isnan(counts[1::2])
+    seen.shared[at] = [len(way.stay) + 1 for way in flat]
+    return seen
