@@ -14,6 +14,7 @@ BUILTIN = {
     "linkage": "attacks.linkage",
     "listing": "attacks.listing",
     "membership": "attacks.membership",
+    "noise-exploitation": "attacks.noise_exploitation",
     "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
     "refusal-inference": "attacks.refusal_inference",
