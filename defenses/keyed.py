@@ -34,12 +34,12 @@ def value_field(value: Any) -> Field:
 
 
 def key_words(
-    buckets: Buckets, slot: int, seed: Callable[[Ref | Call, Any], int], wanted: np.ndarray | None = None
+    buckets: Buckets, slot: int, seeds: Callable[[Ref | Call, list[Any]], Words], wanted: np.ndarray | None = None
 ) -> tuple[Words, np.ndarray]:
     """One 64-bit word per bucket for its key in `slot`, and which buckets have that slot: uint64 (N,), bool (N,).
 
-    `seed(key, value)` is called once per distinct value of a key, not per bucket, and, of the buckets, for those
-    `wanted`, bool (N,), only.
+    `seeds(key, values)` is called with the distinct values of a key, and, of the buckets, for those `wanted`, bool
+    (N,), only. NULL comes alone.
     """
     words = np.zeros(len(buckets), dtype=np.uint64)
     refs = [plan.query.keys[slot] if slot < len(plan.query.keys) else None for plan in buckets.plans]
@@ -54,10 +54,9 @@ def key_words(
         values = buckets.keys[slot][rows]
         null = np.equal(values, None).astype(bool)
         codes, distinct = pd.factorize(values[~null], use_na_sentinel=False)
-        found = np.array([seed(ref, v) for v in distinct], dtype=np.uint64)
-        words[rows[~null]] = found[codes]
+        words[rows[~null]] = seeds(ref, list(distinct))[codes]
         if null.any():
-            words[rows[null]] = seed(ref, None)
+            words[rows[null]] = seeds(ref, [None])
     return words, np.array([ref is not None for ref in refs], dtype=bool)[buckets.query]
 
 
@@ -67,8 +66,12 @@ def cell_words(buckets: Buckets, *purpose: Field) -> Words:
     key = digest(*purpose, key=salt, size=16)
     texts = {plan: seed64("text", query_text(plan.query), key=salt) for plan in set(buckets.plans)}
     words = np.array([texts[plan] for plan in buckets.plans], dtype=np.uint64)[buckets.query]
+
+    def seeds(_: Ref | Call, values: list[Any]) -> Words:
+        return np.array([seed64("key", value_field(value), key=salt) for value in values], dtype=np.uint64)
+
     for slot in range(len(buckets.keys)):
-        values, has = key_words(buckets, slot, lambda ref, value: seed64("key", value_field(value), key=salt))
+        values, has = key_words(buckets, slot, seeds)
         words[has] = mix(key, words[has], values[has])
     cells = np.zeros(buckets.values.shape, dtype=np.uint64)
     for slot in range(cells.shape[1]):

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +70,45 @@ def digest(*fields: Field, key: bytes = b"", size: int = 32) -> bytes:
 def seed64(*fields: Field, key: bytes = b"") -> int:
     """A 64-bit seed from the fields."""
     return int.from_bytes(digest(*fields, key=key, size=8), "big")
+
+
+class Each(Enum):
+    """In the fields of `seeds64`: here stands one value after the other."""
+
+    EACH = "each"
+
+
+EACH = Each.EACH
+Template = Field | Each | tuple["Template", ...]
+
+
+def seeds64(*fields: Template, values: Sequence[int] | Sequence[str], key: bytes = b"") -> Words:
+    """`seed64` of the fields with one of the values for EACH, for every value: uint64 (n,). The values are all whole
+    numbers or all texts."""
+    is_text = len(values) > 0 and isinstance(values[0], str)
+    payloads = [v.encode("utf-8", "surrogatepass") for v in values] if is_text else [b"%d" % v for v in values]  # type: ignore[union-attr,str-bytes-safe]
+    tag, around = b"s" if is_text else b"i", {}
+    for size in set(map(len, payloads)):
+        around[size] = _around(fields, tag, size)
+    blake = partial(hashlib.blake2b, key=key, digest_size=8)
+    digests = b"".join([blake(payload.join(around[len(payload)])).digest() for payload in payloads])
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
+
+
+def _around(fields: Iterable[Template], tag: bytes, size: int) -> list[bytes]:
+    """The encoded fields, cut where the payload of EACH stands in them: `size` bytes under that tag."""
+    pieces = [b""]
+    for field in fields:
+        if field is EACH:
+            own = [tag + _LENGTH.pack(size), b""]
+        elif type(field) is tuple:
+            own = _around(field, tag, size)
+            own[0] = b"t" + _LENGTH.pack(sum(map(len, own)) + size * (len(own) - 1)) + own[0]
+        else:
+            own = [encode(field)]  # type: ignore[arg-type]
+        pieces[-1] += own[0]
+        pieces += own[1:]
+    return pieces
 
 
 def generator(*fields: Field) -> np.random.Generator:

@@ -11,7 +11,7 @@ import pytest
 
 from defenses.keyed import key_words, value_field
 from harness.model import Kind
-from harness.seeds import Field, encode, seed64
+from harness.seeds import Field, Words, encode, seed64
 from harness.sql import Buckets, Plan, Query
 from harness.sql.query import Call, Ref
 
@@ -76,8 +76,8 @@ def buckets(refs: list[tuple[Ref, ...]], query: list[int], *keys: list[Any]) -> 
     )
 
 
-def seed(column: Ref | Call, value: Any) -> int:
-    return seed64(column.name, value_field(value))
+def seeds(column: Ref | Call, values: list[Any]) -> Words:
+    return np.array([seed64(column.name, value_field(value)) for value in values], dtype=np.uint64)
 
 
 A, B, D = Ref("a", Kind.TEXT), Ref("b", Kind.REAL), Ref("d", Kind.DATE)
@@ -87,13 +87,13 @@ def test_each_query_of_a_batch_names_its_own_column() -> None:
     batch = buckets(
         [(A, B), (), (B,), (A,)], [0, 0, 1, 2, 2, 3], ["x", None, None, 1.0, 0.0, "x"], [1.0, 2.0] + [None] * 4
     )
-    words, has = key_words(batch, 0, seed)
+    words, has = key_words(batch, 0, seeds)
     assert has.tolist() == [True, True, False, True, True, True]
     fields: list[Any] = [("a", ("text", "x")), ("a", None), None, ("b", ("number", 1.0)), ("b", ("number", 0.0))]
     expected = [0 if field is None else seed64(*field) for field in [*fields, fields[0]]]
     assert words.dtype == np.uint64
     assert words.tolist() == expected
-    words, has = key_words(batch, 1, seed)
+    words, has = key_words(batch, 1, seeds)
     assert has.tolist() == [True, True, False, False, False, False]
     assert words.tolist() == [seed64("b", ("number", 1.0)), seed64("b", ("number", 2.0)), 0, 0, 0, 0]
 
@@ -101,9 +101,9 @@ def test_each_query_of_a_batch_names_its_own_column() -> None:
 def test_a_seed_is_asked_for_once_a_distinct_value() -> None:
     asked: list[tuple[str, Any]] = []
 
-    def counting(column: Ref | Call, value: Any) -> int:
-        asked.append((column.name, value))
-        return seed(column, value)
+    def counting(column: Ref | Call, values: list[Any]) -> Words:
+        asked.extend((column.name, value) for value in values)
+        return seeds(column, values)
 
     values = ["x", "y", None, "x", "", "x", "y", None, "NULL"]
     words, _ = key_words(buckets([(A,)], [0] * 9, values), 0, counting)
@@ -118,26 +118,26 @@ def test_a_seed_is_asked_for_once_a_distinct_value() -> None:
 
 def test_dates_and_times_carry_their_kind() -> None:
     values = [date(2020, 1, 1), date(2020, 1, 2), None]
-    words, _ = key_words(buckets([(D,)], [0] * 3, values), 0, seed)
+    words, _ = key_words(buckets([(D,)], [0] * 3, values), 0, seeds)
     assert words.tolist() == [
         seed64("d", ("date", "2020-01-01")),
         seed64("d", ("date", "2020-01-02")),
         seed64("d", None),
     ]
     moment = Ref("d", Kind.DATETIME)
-    words, _ = key_words(buckets([(moment,)], [0], [datetime(2020, 1, 1)]), 0, seed)
+    words, _ = key_words(buckets([(moment,)], [0], [datetime(2020, 1, 1)]), 0, seeds)
     assert words.tolist() == [seed64("d", ("datetime", "2020-01-01T00:00:00"))]
 
 
 def test_nan_is_a_value_and_zero_has_one_sign() -> None:
     values = [float("nan"), None, 0.0, -0.0, float("inf")]
-    words, _ = key_words(buckets([(B,)], [0] * 5, values), 0, seed)
+    words, _ = key_words(buckets([(B,)], [0] * 5, values), 0, seeds)
     assert words[2] == words[3]
     assert len(set(words.tolist())) == 4
 
 
 def test_no_buckets_and_no_slots() -> None:
-    words, has = key_words(buckets([(A,)], [], []), 0, seed)
+    words, has = key_words(buckets([(A,)], [], []), 0, seeds)
     assert words.shape == has.shape == (0,)
-    words, has = key_words(buckets([()], [0], [None]), 0, seed)
+    words, has = key_words(buckets([()], [0], [None]), 0, seeds)
     assert (words.tolist(), has.tolist()) == ([0], [False])

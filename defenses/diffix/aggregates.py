@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from defenses.diffix.extremes import EXTREMES
-from defenses.diffix.groups import Contribution, Floats, Groups, group_size
+from defenses.diffix.groups import Contribution, Floats, Groups, Whole, group_size
 from defenses.diffix.layers import Noise
 from defenses.diffix.terms import NUMBER, scaled, seed_name
 from harness.sql import Buckets, Query
-from harness.sql.plan import HIGH, LOW, ROWS
+from harness.sql.plan import HIGH, LOW, ROWS, Bools
 from harness.sql.query import NOISE
 
 SMALLEST = 1e-290  # deviations below have no tenth among the normal doubles
@@ -20,27 +20,54 @@ SMALLEST = 1e-290  # deviations below have no tenth among the normal doubles
 
 def noisy_values(buckets: Buckets, noise: Noise, *, flatten: bool = True, rounded: bool = False) -> Floats:
     """The answers to a batch, float64 (N, A), NULL as NaN."""
-    first, second = (group_size(noise.draw(purpose)) for purpose in ("T1", "T2"))
     values = buckets.values.copy()
-    for slot in range(values.shape[1]):
-        names = [_aggregate(plan.query, slot, buckets.one_row_per_user) for plan in buckets.plans]
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        number = np.array([numbers[name] for name in names], dtype=np.int64)[buckets.query]
-        for (function, column, one_row), own in numbers.items():
-            rows = np.flatnonzero(number == own)
-            if not function or not len(rows):
-                continue
-            groups = Groups(buckets, noise, slot, rows, column, one_row, first[rows], second[rows], flatten)
-            if function in EXTREMES:
-                values[rows, slot] = EXTREMES[function](groups)
-                continue
-            noisy = _ANSWERS[function.removesuffix(NOISE)](groups)
-            answer = np.round(noisy.answer) if rounded and function in ("users", "count") else noisy.answer
-            if function.endswith(NOISE):
-                deviation = rounded_deviation(noise.size * np.sqrt(noise.layers[rows]) * noisy.scale)
-                answer = np.where(np.isnan(noisy.answer), np.nan, deviation)
-            values[rows, slot] = answer
+    asked = [(slot, *part) for slot in range(values.shape[1]) for part in _parts(buckets, slot)]
+    grouped = np.zeros(len(buckets), dtype=bool)
+    for slot, (function, _, one_row), rows in asked:
+        grouped[rows[~_all_ones(buckets, slot, function, one_row, rows)]] = True
+    first, second = (group_size(noise.draw(purpose, of=grouped)) for purpose in ("T1", "T2"))
+    for slot, (function, column, one_row), rows in asked:
+        groups = Groups(buckets, noise, slot, rows, column, one_row, first[rows], second[rows], flatten)
+        if function in EXTREMES:
+            values[rows, slot] = EXTREMES[function](groups)
+            continue
+        noisy = _ANSWERS[function.removesuffix(NOISE)](groups)
+        answer = np.round(noisy.answer) if rounded and function in ("users", "count") else noisy.answer
+        if function.endswith(NOISE):
+            deviation = rounded_deviation(noise.size * np.sqrt(noise.layers[rows]) * noisy.scale)
+            answer = np.where(np.isnan(noisy.answer), np.nan, deviation)
+        values[rows, slot] = answer
     return values
+
+
+_Named = tuple[str, str, bool]
+
+
+def _parts(buckets: Buckets, slot: int) -> Iterator[tuple[_Named, Whole]]:
+    """What the queries of a batch ask for in a slot, function, column and whether every user has one row, and the
+    buckets of each, int64 (n,)."""
+    names = [_aggregate(plan.query, slot, buckets.one_row_per_user) for plan in buckets.plans]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    number = np.array([numbers[name] for name in names], dtype=np.int64)[buckets.query]
+    for name, own in numbers.items():
+        rows = np.flatnonzero(number == own)
+        if name[0] and len(rows):
+            yield name, rows
+
+
+def _all_ones(buckets: Buckets, slot: int, function: str, one_row: bool, rows: Whole) -> Bools:
+    """Where T₁ and T₂ change nothing, bool (n,): each user counts 1, and they fill both groups."""
+    function = function.removesuffix(NOISE)
+    if function == "users":
+        return np.ones(len(rows), dtype=bool)
+    if function != "count":
+        return np.zeros(len(rows), dtype=bool)
+    width = max((plan.top for plan in buckets.plans), default=0)
+    if one_row:
+        return np.asarray(buckets.values[rows, slot] >= width)
+    known = buckets.contributions
+    assert known is not None
+    return np.asarray((known.top[HIGH, rows, slot, 0] <= 1) & (known.users[HIGH, rows, slot] >= width))
 
 
 @dataclass(frozen=True)
@@ -129,7 +156,7 @@ def rounded_deviation(deviation: Floats) -> Floats:
     return found
 
 
-def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> tuple[str, str, bool]:
+def _aggregate(query: Query, slot: int, one_row_per_user: bool) -> _Named:
     """The function and column of a slot, and whether every user has one row; the function is `users` where it is a
     count to which every user contributes 1, "" where there is none."""
     one_row = (one_row_per_user and query.joins is None) or query.per_user

@@ -21,8 +21,9 @@ from defenses.diffix.like import text_of, wildcards
 from defenses.diffix.terms import Piece, bounds, floated_for, piece, seed_name, stands_for_ranges
 from defenses.keyed import key_words, value_field
 from harness.model import Kind
-from harness.seeds import Field, Words, digest, gaussian, mix, seed64
+from harness.seeds import EACH, Field, Words, digest, gaussian, mix, seed64, seeds64
 from harness.sql import Buckets, Query
+from harness.sql.plan import Bools
 from harness.sql.query import Call, Compare, In, IsNull, Like, Not, Operand, Ref, Scalar, refs_of
 
 EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
@@ -37,6 +38,7 @@ EQUAL, UNEQUAL, IN, ELEMENT, RANGE, NULL, KNOWN, NONE = (
 )
 SAME, DIFFERENT, LIKE, TEXT = "= column", "<> column", "like", "text"
 LAYERS_AT_ONCE = 5_000_000
+MANY = 200  # values of a key: that many are seeded at once faster than they are remembered
 NOT = ":<>"
 LOWER = ":lower"
 
@@ -261,20 +263,25 @@ class Noise:
         """How many layers each bucket has, int64 (N,)."""
         return np.bincount(self._seeds.bucket, minlength=self._buckets)
 
-    def draw(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
+    def draw(self, purpose: str, users: Words | None = None, of: Bools | None = None) -> NDArray[np.float64]:
         """Mean 0, variance the number of layers of the bucket (the baseline noise N_b of §5.4). `users`: the XOR of
-        the users that dynamic layers are seeded with, uint64 (N,), if not all of the bucket."""
-        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users), minlength=self._buckets)
+        the users that dynamic layers are seeded with, uint64 (N,), if not all of the bucket. `of`: bool (N,), the
+        buckets that are wanted, if not all; the others have 0."""
+        return np.bincount(self._seeds.bucket, weights=self.samples(purpose, users, of), minlength=self._buckets)
 
-    def samples(self, purpose: str, users: Words | None = None) -> NDArray[np.float64]:
+    def samples(self, purpose: str, users: Words | None = None, of: Bools | None = None) -> NDArray[np.float64]:
         """The standard normal sample of each layer, float64 (M,)."""
         seeds = self._seeds
-        samples = np.empty(len(seeds.word))
-        of_bucket = (self._users if users is None else users)[seeds.bucket]
-        for sort, rows in (("static", ~seeds.dynamic), ("dynamic", seeds.dynamic)):
+        samples = np.zeros(len(seeds.word))
+        of_bucket = self._users if users is None else users
+        for sort, is_dynamic in (("static", False), ("dynamic", True)):
+            rows = np.flatnonzero((seeds.dynamic == is_dynamic) & (True if of is None else of[seeds.bucket]))
             key = digest("diffix", sort, purpose, key=self._salt, size=16)
-            words = (seeds.word[rows], of_bucket[rows]) if sort == "dynamic" else (seeds.word[rows],)
-            samples[rows] = gaussian(mix(key, *words))
+            if is_dynamic:
+                samples[rows] = gaussian(mix(key, seeds.word[rows], of_bucket[seeds.bucket[rows]]))
+            else:  # the buckets of a query have the static layers of its conditions in common
+                codes, words = pd.factorize(seeds.word[rows])
+                samples[rows] = gaussian(mix(key, words))[codes]
         return samples
 
 
@@ -314,16 +321,26 @@ def _by_key(buckets: Buckets, rules: Rules) -> list[Seeds]:
         if layer.of == "key"
     }
 
-    def word(key: Ref | Call, value: Any) -> int:
-        return (_column_word if isinstance(key, Ref) else _key_word)(buckets.salt, table, key, value)
+    def words_of(key: Ref | Call, values: list[Any]) -> Words:
+        return _key_words(buckets.salt, table, key, values)
 
     pieces = []
     for slot in range(len(buckets.keys)):
         wanted = np.array([(plan.query, slot) in asked for plan in buckets.plans], dtype=bool)[buckets.query]
-        words, has = key_words(buckets, slot, word, wanted)
+        words, has = key_words(buckets, slot, words_of, wanted)
         rows = np.flatnonzero(has & wanted)
         pieces += _pairs(rows, words[rows])
     return pieces
+
+
+def _key_words(salt: bytes, table: str, key: Ref | Call, values: list[Any]) -> Words:
+    """The word of each of the values of a key, uint64 (n,)."""
+    tag = {Kind.INTEGER: "integer", Kind.TEXT: "text"}.get(key.kind)
+    if tag and isinstance(key, Ref) and len(values) > MANY:
+        operator, column, _ = key_condition(key, values[0])
+        return seeds64("layer", table, column, operator, ((tag, EACH), (tag, EACH), 1), values=values, key=salt)
+    word = _column_word if isinstance(key, Ref) else _key_word
+    return np.array([word(salt, table, key, value) for value in values], dtype=np.uint64)
 
 
 def _key_word(salt: bytes, table: str, key: Ref | Call, value: Any) -> int:
