@@ -3,6 +3,7 @@
 BUILTIN = {
     "bank": "datasets.bank",
     "best-case": "datasets.best_case",
+    "block": "datasets.block",
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
