@@ -4,6 +4,7 @@ BUILTIN = {
     "balances": "datasets.balances",
     "bank": "datasets.bank",
     "best-case": "datasets.best_case",
+    "block": "datasets.block",
     "census": "datasets.census",
     "employees": "datasets.employees",
     "file": "datasets.file",
