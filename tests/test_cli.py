@@ -210,6 +210,9 @@ def test_list_and_doctor(capsys: pytest.CaptureFixture[str]):
     assert without - {"flights"} == {"file"}, "it needs a path, and flights a package"
     status, out, _ = run(capsys, "list", "defenses")
     assert "Source:" in out
+    assert [entry["name"] for entry in found["attacks"] if entry["needs_accomplices"]] == ["snooper"]
+    out = run(capsys, "list", "attacks")[1]
+    assert out.count("needs accomplices: 1 or more") == out.count("needs an owner of the data who deletes users") == 1
     status, out, _ = run(capsys, "doctor", "--json")
     assert json.loads(out)["SQL parser"]
 

@@ -243,6 +243,12 @@ def test_a_defense_acts_where_only_some_name_sees_it(tmp_path: Path):
     assert run_trial(task(tmp_path, first + different, "query-budget:n=1")).acts is True
 
 
+def test_what_any_name_heard_before_an_update_is_no_act(tmp_path: Path):
+    count = "session.named('b').query('SELECT count(*) FROM employees')"
+    body = f"{count}; session.update(delete=victims.index); session.query('SELECT sum(age) FROM employees')"
+    assert run_trial(task(tmp_path, body, "none")).acts is False
+
+
 def test_a_refused_update_is_an_act():
     done = judged("data-swapping", "guess", "employees:size=300", victims=2)
     assert done.session.update(delete=list(done.outcome.victims)) is not None

@@ -120,6 +120,8 @@ def test_buckets_that_tell():
     known = np.array([[2.0, 2.0, 0.0]] * 4 + [[2.0, 4.0, 0.0]])
     probability = _posterior(shown, known, prior)
     assert probability[:4].argmax(axis=1).tolist() == [0, 1, 2, 0]
+    noisy = _posterior(np.array([[4.5, 0.2, 0.1]]), np.array([[2.0, 2.0, 0.0]]), prior)
+    assert noisy[0].tolist() == [0, 0, 1], "nobody else can be there, whatever the noise"
     assert (probability[:4].max(axis=1) > 0.999).all()
     np.testing.assert_allclose(probability[4], [0, 0.6, 0.4], atol=1e-3)
 

@@ -43,6 +43,8 @@ def _entry(name: str, cls: type[Plugin]) -> dict[str, Any]:
     }
     if issubclass(cls, Defense):
         entry["properties"] = shipped().get(registry.defense(name)[1])
+    if issubclass(cls, Attack):
+        entry |= {"claims": cls.claims, "updates": cls.updates, "needs_accomplices": cls.needs_accomplices}
     if issubclass(cls, Dataset):
         entry |= {"licence": cls.licence, "source": cls.source, **_roles(name, cls)}
     return entry
@@ -94,6 +96,10 @@ def print_catalogue(found: dict[str, list[dict[str, Any]]]) -> None:
                 out.print(f"    {_parameter_line(parameter)}", markup=False)
             if entry.get("properties"):
                 out.print(f"    properties: {sentence(entry['properties'])}", markup=False, soft_wrap=True)
+            if entry.get("updates"):
+                out.print("    needs an owner of the data who deletes users on request", markup=False)
+            if entry.get("needs_accomplices"):
+                out.print(f"    needs accomplices: {entry['needs_accomplices']} or more", markup=False)
             if entry.get("columns"):
                 named = f" of {entry['table']}" if entry["others"] else ""
                 out.print(f"    columns{named}: {_listed(entry['columns'])}", markup=False)
