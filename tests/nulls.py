@@ -27,6 +27,8 @@ import numpy as np
 from harness.plugin import Defense
 
 class only_noise(Defense):
+    computes = True
+
     def answer(self, buckets, rng):
         values = rng.normal(0.0, 100.0, buckets.values.shape)
         return buckets.with_values(values).keep(rng.random(len(buckets)) < {shown})
