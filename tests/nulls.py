@@ -27,6 +27,8 @@ import numpy as np
 from harness.plugin import Defense
 
 class only_noise(Defense):
+    computes = True
+
     def answer(self, buckets, rng):
         values = rng.normal(0.0, 100.0, buckets.values.shape)
         return buckets.with_values(values).keep(rng.random(len(buckets)) < {shown})
@@ -79,9 +81,9 @@ CASES: dict[str, tuple[Case, ...]] = {
         for kind in ("functions", "jumps", "math", "casts", "concat", "having")
     ),
     "chaff": (on("chaff", "wordings=6"),),
-    "difference": (on("difference"), on("difference", "kind=sum"), on("difference", "kind=derivative")),
+    "difference": (on("difference", victims=20), on("difference", "kind=sum"), on("difference", "kind=derivative")),
     "guess": (on("guess", wins=-0.2, victims=25, counts={"baseline": "conditional"}),),
-    "intersection": (on("intersection"),),
+    "intersection": (on("intersection", victims=20),),
     "like-isolation": (on("like-isolation", dataset="surnames", small=("smallest_group=5", "surnames:size=2000")),),
     "linkage": (
         on("linkage", "columns=[zip,last_name,age]", wins=0.7, victims=25, noise="data-swapping:rule=redraw"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from attacks.linkage import linkage
 from attacks.matching import Column, posterior
 from harness import registry, stats, trial
 from harness.model import Table
@@ -112,6 +113,21 @@ def test_what_is_suppressed_is_looked_for_in_the_next_table():
         agree += value in modes(alike, "salary_band")
     assert len(values) == 60
     assert agree >= 45, "a cell that is shown among suppressed ones can outweigh a coarser table"
+
+
+@pytest.mark.parametrize("defense", ["none", "k-threshold", "k-threshold:k=60"])
+def test_each_table_counts_for_what_the_finer_ones_do_not_show(defense: str):
+    """The shares of all records add up to 1 as long as the histogram of the secret is shown, and those of the finer
+    tables to what these show."""
+    result = judged(defense, "guess", "employees:size=2000", victims=1)
+    names = ["gender", "department", "age"]
+    found = linkage()._published(result.session, names, "salary_band")
+    counts = result.table.frame.value_counts([*names, "salary_band"])
+    result.close()
+    least = {"none": 1, "k-threshold": 5, "k-threshold:k=60": 60}[defense]
+    by_depth = found.groupby("depth")["weight"].sum()
+    assert by_depth.sum() == pytest.approx(1.0)
+    assert by_depth.get(3, 0.0) == pytest.approx(counts[counts >= least].sum() / 2_000)
 
 
 def test_the_rules_of_change_are_learned_from_the_persons():

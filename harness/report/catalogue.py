@@ -27,7 +27,8 @@ _LIBRARIES = ("duckdb", "sqlglot", "numpy", "pandas", "scipy", "sqlalchemy", "jo
 
 def catalogue(kinds: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """By kind, every registered plug-in: name, description, parameters, what datasets say of themselves, and of
-    defenses the measured properties (None where nobody measured these)."""
+    defenses the measured properties (None where nobody measured these), of attacks by what they ask more and where they
+    are at home."""
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in kinds:
         base = _BASES[kind]
@@ -45,6 +46,7 @@ def _entry(name: str, cls: type[Plugin]) -> dict[str, Any]:
         entry["properties"] = shipped().get(registry.defense(name)[1])
     if issubclass(cls, Attack):
         entry |= {"claims": cls.claims, "updates": cls.updates, "needs_accomplices": cls.needs_accomplices}
+        entry |= {"effort": list(cls.effort) if cls.effort else None, "home": cls.home}
     if issubclass(cls, Dataset):
         entry |= {"licence": cls.licence, "source": cls.source, **_roles(name, cls)}
     return entry
@@ -94,6 +96,9 @@ def print_catalogue(found: dict[str, list[dict[str, Any]]]) -> None:
             out.print(_indented(entry["doc"]), markup=False, soft_wrap=True)
             for parameter in entry["parameters"]:
                 out.print(f"    {_parameter_line(parameter)}", markup=False)
+            if entry.get("effort"):
+                knob, values = entry["effort"]
+                out.print(f"    asks more by {knob}: {', '.join(map(str, values))}", markup=False)
             if entry.get("properties"):
                 out.print(f"    properties: {sentence(entry['properties'])}", markup=False, soft_wrap=True)
             if entry.get("updates"):
