@@ -24,6 +24,7 @@ Rows = Sequence[dict[str, Any]]
 
 HEIGHT = 7.0  # inches
 REFUSED = 0.5  # where a point without claims stands: a coin's accuracy
+NAMES = {"conditions": "conditions (on an amount)"}
 SHOWN = {"least-squares": "least squares", "linear-program": "linear program (L1)"}
 SELECTORS = ("hash", "function", "uid-list", "conditions")
 LAWS = ((("hash", "function"), "-", "law, σ = √3"), (("uid-list", "conditions"), "--", "law, σ = √(n/2 + 2)"))
@@ -80,7 +81,7 @@ def _diffix(axes: Axes, rows: Rows) -> None:
         _law(axes, found, _rounds, partial(_quantile, n, sigma), line, name)
     for number, selector in enumerate(SELECTORS):
         found = [row for row in plain if row["selector"] == selector]
-        _marks(axes, found, [_rounds(row) for row in found], number, selector)
+        _marks(axes, found, [_rounds(row) for row in found], number, NAMES.get(selector, selector))
     clear = [row for row in rows if row["defense"] != "diffix"]
     for row in clear:
         number = SELECTORS.index(row["selector"])
