@@ -13,7 +13,7 @@ from attacks.decide import choose
 from attacks.histograms import counts_of, histogram_query, secret_values
 from attacks.isolation import columns_for, is_amount, literal, quoted
 from attacks.selectors import SELECTORS, Population, fitting
-from attacks.solvers import MOST_EXHAUSTIVE, Solve, evidence, exhaustive, least_squares, linear_program
+from attacks.solvers import EXACT, MOST_EXHAUSTIVE, Solve, evidence, exhaustive, least_squares, linear_program
 from harness.errors import ParameterError
 from harness.model import Answer, Inference, Kind, Schema
 from harness.plugin import Attack, Knowledge, Session, param
@@ -36,8 +36,9 @@ class equations(Attack):
        floor(a * pow(uid * 2, b) + 0.5) = floor(a * pow(uid * 2, b)); `conditions` takes a random half of the values of
        some known columns. The analyst knows who is in each set without asking: uids are free, other cells are paid for.
     3. Ask how many of each set have the secret: of a secret of two values one count a set (`histogram`: both), of more
-       values a histogram, a bit for each value (one-hot). What is refused or suppressed makes room for further sets,
-       until `queries` are answered, twice as many are asked, or a whole batch gave nothing.
+       values a histogram, a bit for each value (one-hot). Where the counts shown add up to the set, nobody has another
+       value. What is refused or suppressed makes room for further sets, until `queries` are answered, twice as many are
+       asked, or a whole batch gave nothing.
     4. Solve value by value (`solver`, attacks/solvers.py): least squares with the value's share as prior; a linear
        program, bits from 0 to 1 with the least sum of errors or the least largest error (`norm`); or all candidates.
     5. Claim the value with the highest posterior probability: share times likelihood, from each estimate and its
@@ -131,6 +132,8 @@ class equations(Attack):
             texts, members = choose_sets(people, min(size, wanted, left), self.share, rng)
             wheres = [f"{text} AND {people.where}" if people.where else text for text in texts]
             answers = self._counts(session, knowledge.secret, wheres, counted, len(values))
+            if len(counted) == len(values):
+                answers = _with_nobody(answers, members.sum(axis=1))
             shown = ~np.isnan(answers).all(axis=1)
             if not shown.any():
                 break
@@ -155,3 +158,10 @@ class equations(Attack):
         if self.solver == "least-squares":
             return least_squares
         return (linear_program if self.solver == "linear-program" else exhaustive)(self.norm)
+
+
+def _with_nobody(answers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The histograms, (m, V), with 0 for what is not shown where the rest is the whole set, of that size: nobody has
+    the value, and it was not suppressed."""
+    whole = np.abs(np.nansum(answers, axis=1) - sizes) < EXACT
+    return np.where(whole[:, None] & np.isnan(answers), 0.0, answers)

@@ -59,25 +59,26 @@ def residues(uid: str, uids: NDArray[np.generic], most: int) -> Population:
 
 
 def in_range(uid: str, uids: NDArray[np.generic], most: int) -> Population:
-    """The users in an aligned range of uids, the widest that holds at most `most` (Diffix-Birch §6.7: 1, 2 or 5 times a
-    power of ten wide, from a multiple of half the width on)."""
+    """The users in an aligned range of uids, the one that holds most of them and not more than `most` (Diffix-Birch
+    §6.7: 1, 2 or 5 times a power of ten wide, from a multiple of half the width on)."""
     if len(uids) <= most:
         return Population(uid, uids)
     low, high = int(uids[0]), int(uids[-1])
-    for power in range(len(str(high - low)), -1, -1):
-        for width in (step * 10**power for step in WIDTHS):
-            if width * len(uids) > 4 * most * (high - low):
-                continue  # far more users than wanted, wherever it begins
-            half = max(1, width // 2)
-            starts = np.arange(low // half, high // half + 1) * half
-            sizes = np.searchsorted(uids, starts + width) - np.searchsorted(uids, starts)
-            sizes = np.where(sizes <= most, sizes, 0)
-            if sizes.max() > 0:
-                start = int(starts[np.argmax(sizes)])
-                inside = (uids >= start) & (uids < start + width)
-                where = f"{quoted(uid)} >= {start} AND {quoted(uid)} < {start + width}"
-                return Population(uid, uids[inside], where)
-    return Population(uid, uids[:0])
+    best, begin, end = 0, low, low
+    for width in (step * 10**power for power in range(len(str(high - low)), -1, -1) for step in WIDTHS):
+        if width * len(uids) > 4 * most * (high - low):
+            continue  # far more users than wanted, wherever it begins
+        half = max(1, width // 2)
+        starts = np.arange(low // half - 1, high // half + 1) * half
+        sizes = np.searchsorted(uids, starts + width) - np.searchsorted(uids, starts)
+        fitting_sizes = np.where(sizes <= most, sizes, 0)
+        if fitting_sizes.max() > best:
+            place = int(np.argmax(fitting_sizes))
+            best, begin, end = int(fitting_sizes[place]), int(starts[place]), int(starts[place]) + width
+        if sizes.max() <= most:
+            break  # narrower ones hold fewer
+    inside = (uids >= begin) & (uids < end)
+    return Population(uid, uids[inside], f"{quoted(uid)} >= {begin} AND {quoted(uid)} < {end}")
 
 
 def by_list(people: Population, count: int, share: float, rng: np.random.Generator) -> Chosen:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 Rows = Sequence[dict[str, Any]]
 
-HEIGHT = 6.6  # inches
+HEIGHT = 7.0  # inches
 REFUSED = 0.5  # where a point without claims stands: a coin's accuracy
+NAMES = {"conditions": "conditions (on an amount)"}
 SHOWN = {"least-squares": "least squares", "linear-program": "linear program (L1)"}
 SELECTORS = ("hash", "function", "uid-list", "conditions")
 LAWS = ((("hash", "function"), "-", "law, σ = √3"), (("uid-list", "conditions"), "--", "law, σ = √(n/2 + 2)"))
@@ -48,7 +49,7 @@ def draw_law(rows: Rows) -> Figure:
 
 def _noise(axes: Axes, rows: Rows) -> None:
     a_person = rows[0]["m"] / rows[0]["n"]
-    axes.set_title(f"fresh normal noise, m = {a_person:g} n queries, least squares", fontsize=7.5, loc="left")
+    axes.set_title(f"fresh normal noise, m = {a_person:g} n, least squares", fontsize=7.5, loc="left")
     _axis(axes, "σ/√n, noise of a count", [0.2, 0.5, 1, 2, 4])
     _law(axes, rows, lambda row: row["sigma"] / math.sqrt(row["n"]), lambda x: math.sqrt(a_person) / (4 * x), "-")
     for number, n in enumerate(sorted({row["n"] for row in rows})):
@@ -80,7 +81,7 @@ def _diffix(axes: Axes, rows: Rows) -> None:
         _law(axes, found, _rounds, partial(_quantile, n, sigma), line, name)
     for number, selector in enumerate(SELECTORS):
         found = [row for row in plain if row["selector"] == selector]
-        _marks(axes, found, [_rounds(row) for row in found], number, selector)
+        _marks(axes, found, [_rounds(row) for row in found], number, NAMES.get(selector, selector))
     clear = [row for row in rows if row["defense"] != "diffix"]
     for row in clear:
         number = SELECTORS.index(row["selector"])
@@ -88,9 +89,11 @@ def _diffix(axes: Axes, rows: Rows) -> None:
     refused = [row for row in clear if not row["claims"]]
     if refused:
         names = " and ".join(row["selector"] for row in refused)
-        axes.annotate(f"{names}: refused", (_rounds(refused[0]), REFUSED), (4, 4), textcoords="offset points")
-    axes.plot([], [], "o", markerfacecolor="none", color="0.35", label="hollow: clear_only")
-    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.1), ncols=2, borderaxespad=0)
+        axes.annotate(
+            f"{names}: refused", (_rounds(refused[0]), REFUSED), (-6, -2), textcoords="offset points", ha="right"
+        )
+    axes.plot([], [], "o", markerfacecolor="none", color="0.35", label="hollow: clear_only=true")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.45, -0.26), ncols=2, borderaxespad=0)
 
 
 def _quantile(n: int, sigma: float, a_person: float) -> float:
