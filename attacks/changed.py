@@ -12,9 +12,11 @@ from scipy.special import logsumexp
 from attacks.uid_sets import ASTRAY
 
 Floats = NDArray[np.float64]
+Moments = tuple[Floats, Floats, Floats]
 
 EXACT = 1e-6  # standard deviation of what is left where an answer is exact but for the last digits of a double
 SIGMAS = np.r_[EXACT, np.geomspace(1e-2, 1e4, 31)]  # of fresh noise in a difference, in users
+ROUNDED = 1 / 6  # variance of a difference of two rounded numbers
 LEAVING = np.array([1, 2, 3, 4])  # users by whom a set may have changed
 LOG_LEAVING = np.log(0.5**LEAVING / (0.5**LEAVING).sum())
 SHADOWS = (0.01, 0.1, 0.3, 1.0, 3.0)  # others who are left out with the victim whatever is asked, expected number
@@ -55,9 +57,10 @@ def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     A difference of a set that has *not* changed is the static and the dynamic sample of the condition that leaves the
     victim out: N(0, 2), the same in all repetitions. One of a set that has changed by n users is n, and besides the two
     dynamic samples, with and without, of each of the k shared conditions: N(n, 2k + 2); repetitions differ by the
-    samples of `idle` idle conditions, variance 2 each. So says Birch; on top there may be fresh noise of deviation σ
-    (rounding, say). The other model is fresh noise of deviation σ and no layers. Which model and σ hold is one unknown
-    for all victims: half the prior probability is that of layers alone, the rest spread evenly.
+    samples of `idle` idle conditions, variance 2 each. So says Birch; on top there may be fresh noise of deviation σ,
+    and where all answers are whole numbers they have been rounded. The other model is fresh noise of deviation σ and no
+    layers. Which model and σ hold is one unknown for all victims: half the prior probability is that of layers alone,
+    the rest is spread evenly.
 
     With `alone` nobody but the victim is left out: one value's sets have changed, by one user, and the static sample is
     common to all sets of a way. Otherwise the number n has probability 2^−n, and others may have been left out as well:
@@ -65,12 +68,15 @@ def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     means, dealt out to the sets by the values' shares. A value is as probable as its share, times the chance of
     changes in the sets of the value if they must have changed, over that chance if they may have.
     """
+    moments = _moments(seen.difference)
+    known = seen.difference[~np.isnan(seen.difference)]
+    rounded = ROUNDED * bool((known == np.round(known)).all())
     worlds = [(layers, sigma) for layers in (True, False) for sigma in SIGMAS.tolist()]
-    log_prior = np.where([layers and sigma == EXACT for layers, sigma in worlds], np.log(0.5), 0.0)
-    log_prior = np.where(log_prior < 0, log_prior, np.log(0.5 / (len(worlds) - 1)))
     mixed, most = np.zeros((len(seen.difference), len(prior))), -np.inf
-    for (layers, sigma), log_world in zip(worlds, log_prior, strict=True):
-        base, ratio = (_alone if alone else _each)(seen, layers, sigma, idle)
+    for layers, sigma in worlds:
+        log_world = np.log(0.5 if layers and sigma == EXACT else 0.5 / (len(worlds) - 1))
+        fresh = sigma**2 + layers * rounded
+        base, ratio = _alone(seen, moments, layers, fresh) if alone else _each(seen, moments, layers, fresh, idle)
         for log_others, values in _by_value(seen, ratio, prior, alone):
             joint = values + np.log(prior)
             evidence = logsumexp(joint, axis=1)
@@ -81,12 +87,12 @@ def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
 
 
-def _each(seen: Seen, layers: bool, sigma: float, idle: int) -> tuple[Floats, Floats]:
+def _each(seen: Seen, moments: Moments, layers: bool, fresh: float, idle: int) -> tuple[Floats, Floats]:
     """Log-likelihood that no set has changed, (V,), and log-ratio of each set's having changed, (V, P, E); each set on
     its own."""
-    number, mean, scatter = _moments(seen.difference)
+    number, mean, scatter = moments
     shared = seen.shared[:, :, None] if layers else np.zeros((1, 1, 1))
-    own, fresh = 2.0 * layers, sigma**2
+    own = 2.0 * layers
     same = _log_normal(number, mean, scatter, own, fresh)
     by_number = [
         log + _log_normal(number, mean - n, scatter, own + 2.0 * shared, fresh + 2.0 * idle * layers)
@@ -96,14 +102,14 @@ def _each(seen: Seen, layers: bool, sigma: float, idle: int) -> tuple[Floats, Fl
     return np.where(number > 0, same, 0.0).sum(axis=(1, 2)), ratio - np.log(ASTRAY) * seen.appeared
 
 
-def _alone(seen: Seen, layers: bool, sigma: float, _: int) -> tuple[Floats, Floats]:
+def _alone(seen: Seen, moments: Moments, layers: bool, fresh: float) -> tuple[Floats, Floats]:
     """The same where one set of each way has changed, by the victim; the static sample of a way integrates out: with
     precisions w about the means, ∝ exp(−½(Σw·x² − (Σw·x)² / (Σw + 1))) / √(1 + Σw)."""
-    number, mean, _scatter = _moments(seen.difference)
+    number, mean, _ = moments
     common = float(layers)
-    fresh = sigma**2 / np.maximum(number, 1)
-    narrow = np.where(number > 0, 1.0 / (common + fresh), 0.0)
-    wide = np.where(number > 0, 1.0 / (common + 2.0 * common * seen.shared[:, :, None] + fresh), 0.0)
+    of_mean = common + fresh / np.maximum(number, 1)
+    narrow = np.where(number > 0, 1.0 / of_mean, 0.0)
+    wide = np.where(number > 0, 1.0 / (of_mean + 2.0 * common * seen.shared[:, :, None]), 0.0)
     one_less = mean - 1.0
 
     def log(weights: Floats, weighted: Floats, squares: Floats, logs: Floats) -> Floats:
@@ -144,7 +150,7 @@ def _log_normal(number: Floats, mean: Floats, scatter: Floats, common: Floats | 
     return np.asarray(-0.5 * (mean**2 / of_mean + np.log(of_mean) + freedom * np.log(fresh) + scatter / fresh))
 
 
-def _moments(difference: Floats) -> tuple[Floats, Floats, Floats]:
+def _moments(difference: Floats) -> Moments:
     """Number, mean and sum of squares about it of the repetitions, (V, P, E, J) -> (V, P, E)."""
     number = (~np.isnan(difference)).sum(axis=3).astype(float)
     mean = np.nansum(difference, axis=3) / np.maximum(number, 1)
