@@ -23,6 +23,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from functools import lru_cache
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,6 +90,12 @@ def claims(spec: str) -> str:
     """Which sort of claim an attack makes whose page must not run in this process."""
     if not specs.parse_one(spec, "attack").is_path:
         return registry.attack(spec)[0].claims
+    return _claims(spec, registry.attack_sources(spec))
+
+
+@lru_cache(maxsize=64)
+def _claims(spec: str, _sources: str) -> str:
+    """Asked once of a page as it is: each question starts a process."""
     return str(_look("claims", spec))
 
 

@@ -138,7 +138,7 @@ def test_the_page_runs_in_a_fresh_process_and_never_in_the_harness(tmp_path: Pat
     assert (result["failed_trials"], result["claims"]) == (0, 8)
     assert err.count("hello") == err.count("from a shell") == 2
     pids = mark.read_text().split()
-    assert len(set(pids)) == len(pids) == 4, "to name it, to ask whether it can run, and one a trial"
+    assert len(set(pids)) == len(pids) == 5, "to name it, to ask what it claims and whether it can run, and one a trial"
     (shown,) = stored(str(tmp_path))
     assert shown.summary()["attack"] == result["attack"] == f"{attack}:size=3"
     assert mark.read_text().split() == pids

@@ -74,9 +74,14 @@ def test_half_of_the_users_are_protected_where_the_attack_names_no_pool():
 
 def test_few_users_outside_leave_half_of_them_for_the_reference():
     _, found = dealt(pool=280, victims=100)
-    assert list(found.members.values()).count(True) == 50
-    assert list(found.members.values()).count(False) == 10
-    assert len(found.other.people) == 50 + 20
+    assert list(found.members.values()).count(True) == list(found.members.values()).count(False) == 10
+    assert len(found.other.people) == 10 + 20
+
+
+def test_a_small_pool_makes_a_small_mix():
+    _, found = dealt(pool=7, victims=41)
+    assert list(found.members.values()).count(True) == 7
+    assert list(found.members.values()).count(False) == 8
 
 
 def test_a_record_number_tells_nothing_of_membership():
