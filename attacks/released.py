@@ -143,8 +143,8 @@ def likelihood_ratio(blocks: Sequence[Block], reference: int) -> Floats:
         x, more = block.x, block.x.shape[1] / 2 if block.exclusive else 1.0
         p, seen = _population(x, reference)
         with np.errstate(all="ignore"):
-            pool = (block.rows * block.released + 0.5) / (block.rows + more)
             p = (seen * p + 0.5) / (seen + more)
+            pool = (block.rows * block.released + p) / (block.rows + 1)
             log = x * np.log(pool / p)
             if not block.exclusive:
                 log = _weights(x[:reference]) * (log + (1 - x) * np.log((1 - pool) / (1 - p)))

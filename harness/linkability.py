@@ -56,23 +56,19 @@ def reason_against(benchmark: Benchmark, table: Table) -> str | None:
 
 
 def deal(attack: str, table: Table, victims: int, rng: np.random.Generator) -> Dealt:
-    """Deal out the table's users for a mix of at most so many records. `attack` is a canonical spec, whose parameter
-    `pool`, where it has one, says how many users are protected; else half are. At least half of those outside are no
-    part of the mix."""
+    """Deal out the table's users for a mix of at most so many records, of an odd number one more from outside. `attack`
+    is a canonical spec, whose parameter `pool`, where it has one, says how many users are protected; else half are. At
+    least half of those outside are no part of the mix."""
     schema, people = table.schema, table.people
     order = rng.permutation(len(people))
     inside, outside = np.split(order, [_pool(attack, table)])
-    tested = inside[: victims // 2]
-    strangers = min(victims - victims // 2, len(outside) // 2)
-    records = np.concatenate([tested, outside])
+    half = min(victims // 2, len(inside), len(outside) // 2)
+    strangers = min(half + victims % 2, len(outside) // 2)
+    records = np.concatenate([inside[:half], outside])
     numbers = rng.permutation(len(records)) + 1
     other = people.iloc[records].assign(**{schema.uid: numbers}).reset_index(drop=True)
-    mix = numbers[: len(tested) + strangers].tolist()
-    return Dealt(
-        _only(table, people.index[inside]),
-        Table(schema, other),
-        {record: at < len(tested) for at, record in enumerate(mix)},
-    )
+    members = {record: at < half for at, record in enumerate(numbers[: half + strangers].tolist())}
+    return Dealt(_only(table, people.index[inside]), Table(schema, other), members)
 
 
 def _pool(attack: str, table: Table) -> int:

@@ -253,7 +253,12 @@ class Knowledge(Protocol):
 
 
 class Attack(Plugin):
-    """What tries to learn, by asking. It sees a session, a ledger, a generator, and nothing else."""
+    """What tries to learn, by asking. It sees a session, a ledger, a generator, and nothing else.
+
+    Where it `claims` linkability the ledger is another dataset: its victims are records of which half are in the
+    protected table, all others are known to be outside (`harness/linkability.py`). A parameter `pool: int | None` says
+    how many of the dataset's users are protected, else half are.
+    """
 
     claims: ClassVar[Literal["inference", "singling-out", "linkability"]] = "inference"
     exact_against_none: ClassVar[bool] = True

@@ -74,9 +74,14 @@ def test_half_of_the_users_are_protected_where_the_attack_names_no_pool():
 
 def test_few_users_outside_leave_half_of_them_for_the_reference():
     _, found = dealt(pool=280, victims=100)
-    assert list(found.members.values()).count(True) == 50
-    assert list(found.members.values()).count(False) == 10
-    assert len(found.other.people) == 50 + 20
+    assert list(found.members.values()).count(True) == list(found.members.values()).count(False) == 10
+    assert len(found.other.people) == 10 + 20
+
+
+def test_a_small_pool_makes_a_small_mix():
+    _, found = dealt(pool=7, victims=41)
+    assert list(found.members.values()).count(True) == 7
+    assert list(found.members.values()).count(False) == 8
 
 
 def test_a_record_number_tells_nothing_of_membership():
@@ -179,8 +184,8 @@ def test_every_attack_and_defense_meets_the_same_mix():
 @pytest.mark.science
 def test_a_page_that_is_isolated_is_dealt_the_same(tmp_path: Path):
     attack = page(tmp_path, "return [Linkability(record) for record in victims.index[::2]]") + ":pool=50"
-    assert isolate.claims(attack) == "linkability"
-    assert isolate.claims("guess") == "inference"
+    assert isolate.named(attack)[1] == "linkability"
+    assert isolate.named("guess") == ("guess:by=null", "inference")
     found = []
     for isolated in (True, False):
         plan = Benchmark.of(

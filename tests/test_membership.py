@@ -65,7 +65,8 @@ def slow_ratio(found: list[Block], reference: int, i: int) -> float:
     total = 0.0
     for x, pool, others, known, block in features(found, reference, i):
         more = 1.5 if block.exclusive else 1.0
-        pool, p = (block.rows * pool + 0.5) / (block.rows + more), (sum(others) + 0.5) / (len(others) + more)
+        p = (sum(others) + 0.5) / (len(others) + more)
+        pool = (block.rows * pool + p) / (block.rows + 1)
         if block.exclusive:
             total += math.log(pool / p) if x == 1 else 0.0
             continue
@@ -81,7 +82,7 @@ def test_the_statistics_are_those_of_the_papers():
 
 
 def test_of_a_feature_that_is_0_or_1_the_likelihood_ratio_is_that_of_alleles():
-    """Sankararaman's L for one SNP of one allele, but for the half observation."""
+    """Sankararaman's L for one SNP of one allele, but for the observations that are added."""
     x = np.array([[0.0], [1.0], [1.0], [0.0], [1.0]])
     found = likelihood_ratio([Block(x, np.array([0.25]), 1e9, False)], 4)
     assert found[4] == pytest.approx(math.log(0.25 / 0.5))
