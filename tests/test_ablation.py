@@ -17,7 +17,7 @@ from harness import registry, stats
 from harness.cli import main
 from harness.errors import BenchmarkError
 from harness.model import Kind
-from harness.report.ablation import stored_ablation
+from harness.report.ablation import attack_name, stored_ablation
 from harness.report.figure_ablation import draw_ablation
 from harness.report.figures import style
 from harness.store import Store
@@ -88,6 +88,8 @@ SMALL = (
 def test_every_mechanism_of_the_issue_has_its_row():
     found = {(one.name, one.attack.split(":")[0], one.measure) for one in MECHANISMS}
     assert found == WANTED
+    kinds = {one.name: attack_name(one.attack)[1] for one in MECHANISMS}
+    assert (kinds["snapping"], kinds["shrink-and-drop"], kinds["math limit"]) == ("creep", "", "jumps")
     assert len({(one.name, one.attack) for one in MECHANISMS}) == len(MECHANISMS), "a row is known by these"
 
 
@@ -130,15 +132,14 @@ def test_choices_among_differences():
 
 
 def test_the_limits_of_sampling_rounding_and_a_budget():
-    assert laws.sampled(1.0) == laws.rounded(1) == 1.0
-    assert laws.sampled(0.9) > laws.sampled(0.5) > laws.sampled(0.01) - 2 * laws.ERROR
-    variance = 2 * laws.BUCKET * 0.1 / 0.9
-    assert laws.sampled(0.9) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
+    """Where one sample is small and there are many users, the noise is as good as normal."""
+    assert laws.sampled(1.0) == laws.rounded(1) == laws.proportional(0.2, 10**6) == 1.0
+    variance = 2 * laws.BUCKET * 0.02 / 0.98
+    assert laws.sampled(0.98) == pytest.approx(laws.layered(variance, variance, 10), abs=0.05)
+    variance = 2 * (laws.BUCKET * 0.2) ** 2 / (3 * 20)
+    assert laws.proportional(0.2, 20) == pytest.approx(laws.layered(variance, variance, 10), abs=0.05)
     variance = 2 * np.mean([rest * (5 - rest) for rest in range(5)])
     assert laws.rounded(5) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
-    assert laws.proportional(0.2, 10**6) == 1.0
-    variance = 2 * (laws.BUCKET * 0.2) ** 2 / 3
-    assert laws.proportional(0.2, 1) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
     assert laws.spent(9.0, 1e-9, 1) == pytest.approx(0.0, abs=laws.ERROR)
     assert laws.spent(3e3, 1e3, 1) == 1.0
     assert laws.spent(5e3, 1e3, 10) == laws.spent(6e3, 1e3, 10) == 0.2, "a value list, and two victims of ten"
@@ -233,7 +234,7 @@ def outcome(
     def ended(benchmark: Any, store: Any, **options: Any) -> dict[str, Any]:
         values = off if "false" in benchmark.defense.split("low_count=")[-1][:5] else on
         ci = stats.t_interval(values)
-        found = {"kappa_reach": float(np.mean(values)), "kappa_reach_per_trial": values, "skipped": None}
+        found = {"kappa_reach": float(np.mean(values)), "kappa_reach_per_trial": values, "skipped": None, "secret": "s"}
         return found | {"kappa_reach_ci": ci and [ci.low, ci.high], "failed_trials": 0} | more
 
     one = Mechanism(
