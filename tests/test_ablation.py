@@ -26,6 +26,7 @@ from harness.studies import laws
 from harness.studies.ablation import Ablation, ablation
 from harness.studies.mechanisms import CERTAINTY, MECHANISMS, NOTHING, Mechanism
 from tests.conftest import judged
+from tests.docs_ablation import HEAD, PAGE, PART
 from tests.test_science import simulated
 from tests.test_threshold_probe import simulated as by_thresholds
 
@@ -117,6 +118,17 @@ def test_rows_are_chosen_by_mechanism_or_attack(text: str):
         Ablation.of([text, "magic"])
     with pytest.raises(BenchmarkError, match="--trials must be 1 or more"):
         Ablation.of(trials=0)
+
+
+def test_the_page_speaks_of_the_rows_that_there_are():
+    text = PAGE.read_text(encoding="utf-8")
+    assert PART.search(text) is not None
+    told = [line.split(" | ")[:4] for line in text.splitlines() if line.startswith("| ") and line != HEAD]
+    assert [[f"| {one.name}", one.source] for one in MECHANISMS] == [cells[:2] for cells in told]
+    for one in MECHANISMS:
+        derived = text.partition(f"\n**{one.name}** (")[2].partition("\n\n")[0]
+        assert all(f"`{spec.partition('+')[0]}" in derived for spec in (one.off, one.on)), one.name
+        assert one.attack.partition(":")[0] in derived, one.name
 
 
 # The laws, against simulations that share no code with them
