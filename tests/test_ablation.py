@@ -17,7 +17,7 @@ from harness import registry, stats
 from harness.cli import main
 from harness.errors import BenchmarkError
 from harness.model import Kind
-from harness.report.ablation import stored_ablation
+from harness.report.ablation import attack_name, stored_ablation
 from harness.report.figure_ablation import draw_ablation
 from harness.report.figures import style
 from harness.store import Store
@@ -26,6 +26,7 @@ from harness.studies import laws
 from harness.studies.ablation import Ablation, ablation
 from harness.studies.mechanisms import CERTAINTY, MECHANISMS, NOTHING, Mechanism
 from tests.conftest import judged
+from tests.docs_ablation import HEAD, PAGE, PART
 from tests.test_science import simulated
 from tests.test_threshold_probe import simulated as by_thresholds
 
@@ -88,6 +89,8 @@ SMALL = (
 def test_every_mechanism_of_the_issue_has_its_row():
     found = {(one.name, one.attack.split(":")[0], one.measure) for one in MECHANISMS}
     assert found == WANTED
+    kinds = {one.name: attack_name(one.attack)[1] for one in MECHANISMS}
+    assert (kinds["snapping"], kinds["shrink-and-drop"], kinds["math limit"]) == ("creep", "", "jumps")
     assert len({(one.name, one.attack) for one in MECHANISMS}) == len(MECHANISMS), "a row is known by these"
 
 
@@ -117,6 +120,17 @@ def test_rows_are_chosen_by_mechanism_or_attack(text: str):
         Ablation.of(trials=0)
 
 
+def test_the_page_speaks_of_the_rows_that_there_are():
+    text = PAGE.read_text(encoding="utf-8")
+    assert PART.search(text) is not None
+    told = [line.split(" | ")[:4] for line in text.splitlines() if line.startswith("| ") and line != HEAD]
+    assert [[f"| {one.name}", one.source] for one in MECHANISMS] == [cells[:2] for cells in told]
+    for one in MECHANISMS:
+        derived = text.partition(f"\n**{one.name}** (")[2].partition("\n\n")[0]
+        assert all(f"`{spec.partition('+')[0]}" in derived for spec in (one.off, one.on)), one.name
+        assert one.attack.partition(":")[0] in derived, one.name
+
+
 # The laws, against simulations that share no code with them
 
 
@@ -130,15 +144,14 @@ def test_choices_among_differences():
 
 
 def test_the_limits_of_sampling_rounding_and_a_budget():
-    assert laws.sampled(1.0) == laws.rounded(1) == 1.0
-    assert laws.sampled(0.9) > laws.sampled(0.5) > laws.sampled(0.01) - 2 * laws.ERROR
-    variance = 2 * laws.BUCKET * 0.1 / 0.9
-    assert laws.sampled(0.9) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
+    """Where one sample is small and there are many users, the noise is as good as normal."""
+    assert laws.sampled(1.0) == laws.rounded(1) == laws.proportional(0.2, 10**6) == 1.0
+    variance = 2 * laws.BUCKET * 0.02 / 0.98
+    assert laws.sampled(0.98) == pytest.approx(laws.layered(variance, variance, 10), abs=0.05)
+    variance = 2 * (laws.BUCKET * 0.2) ** 2 / (3 * 20)
+    assert laws.proportional(0.2, 20) == pytest.approx(laws.layered(variance, variance, 10), abs=0.05)
     variance = 2 * np.mean([rest * (5 - rest) for rest in range(5)])
     assert laws.rounded(5) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
-    assert laws.proportional(0.2, 10**6) == 1.0
-    variance = 2 * (laws.BUCKET * 0.2) ** 2 / 3
-    assert laws.proportional(0.2, 1) == pytest.approx(laws.layered(variance, variance, 10), abs=0.03)
     assert laws.spent(9.0, 1e-9, 1) == pytest.approx(0.0, abs=laws.ERROR)
     assert laws.spent(3e3, 1e3, 1) == 1.0
     assert laws.spent(5e3, 1e3, 10) == laws.spent(6e3, 1e3, 10) == 0.2, "a value list, and two victims of ten"
@@ -233,7 +246,7 @@ def outcome(
     def ended(benchmark: Any, store: Any, **options: Any) -> dict[str, Any]:
         values = off if "false" in benchmark.defense.split("low_count=")[-1][:5] else on
         ci = stats.t_interval(values)
-        found = {"kappa_reach": float(np.mean(values)), "kappa_reach_per_trial": values, "skipped": None}
+        found = {"kappa_reach": float(np.mean(values)), "kappa_reach_per_trial": values, "skipped": None, "secret": "s"}
         return found | {"kappa_reach_ci": ci and [ci.low, ci.high], "failed_trials": 0} | more
 
     one = Mechanism(
