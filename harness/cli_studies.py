@@ -214,28 +214,29 @@ def effort(
 ) -> int:  # fmt: skip
     """Run attacks at rising effort: how κ_reach grows with the number of queries, and whether it has stopped growing.
 
-    An attack that asks more when a parameter is raised says which (snoopbench list attacks); others run once. A curve
-    is flat, won or budget-bound at its end; docs/attacks.md has the rule. snoopbench figures queries draws the curves.
+    An attack that asks more when a parameter is raised says which (snoopbench list attacks), and is tried up to where
+    it wins; others run once. A curve is flat, won or budget-bound at its end; docs/attacks.md has the rule. snoopbench
+    figures queries draws the curves.
     """
     from harness.report.effort import curves, print_curves
     from harness.report.stored import of_benchmarks
     from harness.report.tables import console
-    from harness.runner import matrix as run
     from harness.store import Store
-    from harness.studies.effort import benchmarks
+    from harness.studies.effort import effort as run
+    from harness.studies.effort import ladders
 
-    planned = benchmarks(attacks, defenses, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed)
+    planned = ladders(attacks, defenses, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed)
     store = Store(results)
     found = run(planned, store, jobs=jobs, fresh=fresh)
-    for one in found:
+    for _, one in found:
         if one["skipped"]:
             click.echo(f"{one['attack']} against {one['defense']} is skipped: {one['skipped']}", err=True)
-    made = curves(of_benchmarks(planned, store))
+    made = curves(of_benchmarks([benchmark for benchmark, _ in found], store))
     if as_json:
         emit([curve.row() for curve in made])
     else:
         print_curves(made, console())
-    return 1 if any(one["failed_trials"] == one["trials"] for one in found) else 0
+    return 1 if any(one["failed_trials"] == one["trials"] for _, one in found) else 0
 
 
 @click.command()

@@ -14,7 +14,7 @@ from harness.report.effort import Curve, curves
 from harness.report.figure_queries import draw_queries
 from harness.report.figures import draw_curves, style
 from harness.report.stored import newest, stored
-from harness.studies.effort import DEFENSES, benchmarks, levels
+from harness.studies.effort import DEFENSES, ladders, levels
 from tests.conftest import keep
 
 
@@ -36,13 +36,16 @@ def test_every_attack_can_be_run_at_the_efforts_that_it_declares(name: str):
 
 
 def test_all_attacks_are_run_where_they_are_at_home():
-    planned = benchmarks(trials=2, victims=3)
-    assert {one.attack.split(":")[0] for one in planned} == set(registry.names("attacks"))
-    assert {one.defense.split(":")[0] for one in planned} == set(DEFENSES)
-    homes = {one.attack.split(":")[0]: one.dataset.split(":")[0] for one in planned}
+    planned = ladders(trials=2, victims=3)
+    assert all(len({(one.defense, one.dataset) for one in rungs}) == 1 for rungs in planned)
+    first = [rungs[0] for rungs in planned]
+    assert {one.attack.split(":")[0] for one in first} == set(registry.names("attacks"))
+    assert {one.defense.split(":")[0] for one in first} == set(DEFENSES)
+    homes = {one.attack.split(":")[0]: one.dataset.split(":")[0] for one in first}
     assert homes["like-isolation"] == "surnames"
     assert homes["difference"] == "employees"
-    assert len({one.dataset for one in benchmarks(["like-isolation", "difference"], ["none"], dataset="census")}) == 1
+    elsewhere = ladders(["like-isolation", "difference"], ["none"], dataset="census")
+    assert {one.dataset for rungs in elsewhere for one in rungs} == {"census"}
 
 
 RISING = [2, 3, 2, 4, 3, 2, 3, 3]
@@ -72,14 +75,16 @@ def test_how_a_curve_ends(last: list[int], end: str, tmp_path: Path):
 
 def test_what_is_not_judged(tmp_path: Path):
     keep(tmp_path, "none", "chaff:wordings=4", [20] * 5)
-    keep(tmp_path, "none", "chaff:wordings=16", [20, 20, None, 20, 20])
+    keep(tmp_path, "none", "chaff:wordings=16", [18, 18, None, 18, 18])
     keep(tmp_path, "diffix", "chaff:wordings=4", [20] * 9)
+    keep(tmp_path, "k-threshold", "chaff:wordings=4", [18] * 9)
     keep(tmp_path, "diffix", "difference", [9] * 9)
     keep(tmp_path, "sticky", "chaff:wordings=4,smallest_group=9", [1] * 5)
     found = made(tmp_path)
     assert {name: curve.end for name, curve in found.items()} == {
         ("chaff", "none"): None,  # four trials in common
-        ("chaff", "diffix"): None,  # one effort
+        ("chaff", "diffix"): "won",  # with one effort
+        ("chaff", "k-threshold"): None,  # one effort
         ("difference", "diffix"): "asks once",
         ("chaff:smallest_group=9", "sticky"): None,
     }
@@ -157,18 +162,18 @@ def test_nothing_is_cut_off_and_no_text_is_small(results: Path, monkeypatch: pyt
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    """The verb runs what is missing and prints curves; the same again only reads."""
-    words = ["--attack", "listing", "--attack", "guess", "--defense", "none", "--dataset", "employees:size=200"]
+    """The verb runs what is missing, harder where nothing is won, and prints curves; the same again only reads."""
+    words = ["--attack", "listing", "--defense", "none", "--defense", "k-threshold", "--dataset", "employees:size=100"]
     words = [*words, "--trials", "5", "--victims", "4", "--results", str(tmp_path), "--jobs", "1"]
     assert main(["effort", *words, "--json"]) == 0
-    guess, listing = json.loads(capsys.readouterr().out)
-    assert (listing["effort"], listing["end"]) == ("tables", "won")
-    assert [point["effort"] for point in listing["points"]] == [1, 4, 16]
-    assert (guess["effort"], guess["end"], guess["points"][0]["queries_per_victim"]) == (None, "asks once", 0.0)
-    count = len(stored(str(tmp_path)))
+    found = {one["defense"]: one for one in json.loads(capsys.readouterr().out)}
+    assert {name: one["end"] for name, one in found.items()} == {"none": "won", "k-threshold": "flat"}
+    asked = {name: [point["effort"] for point in one["points"]] for name, one in found.items()}
+    assert asked == {"none": [1], "k-threshold": [1, 4, 16]}
+    assert found["k-threshold"]["points"][0]["queries_per_victim"] > 0
+    count = sum(len(one.records) for one in stored(str(tmp_path)))
     assert main(["effort", *words]) == 0
-    printed = capsys.readouterr().out
-    assert "asks once" in printed
-    assert len(stored(str(tmp_path))) == count
+    assert "flat" in capsys.readouterr().out
+    assert sum(len(one.records) for one in stored(str(tmp_path))) == count == 20
     assert main(["figures", "queries", "--results", str(tmp_path), "--out", str(tmp_path / "f")]) == 0
     assert len(list((tmp_path / "f").iterdir())) == 3

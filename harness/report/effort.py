@@ -9,8 +9,8 @@ several efforts
 - `budget-bound`: all else. It still gains, or there are too few trials to tell; the figure at the end is of this
   effort and not of this attack.
 
-An attack that declares no effort `asks once` (the same, however long it is let). With fewer than 5 trials in common a
-curve is not judged (None).
+An attack that declares no effort `asks once` (the same, however long it is let). With fewer than 5 trials, or trials in
+common, a curve is not judged (None).
 """
 
 from __future__ import annotations
@@ -71,12 +71,11 @@ class Curve:
     def end(self) -> str | None:
         if self.knob is None:
             return "asks once"
-        if len(self.points) < 2 or len(self.gains) < LEAST_TRIALS:
-            return None
-        interval = stats.t_interval(self.gains)
-        assert interval is not None
-        if self.points[-1].mean >= WON:
+        if self.points[-1].mean >= WON and len(self.points[-1].reached) >= LEAST_TRIALS:
             return "won"
+        interval = stats.t_interval(self.gains) if len(self.gains) >= LEAST_TRIALS else None
+        if interval is None:
+            return None
         return "flat" if interval.low <= 0 and interval.high < FLAT else "budget-bound"
 
     def row(self) -> dict[str, Any]:
