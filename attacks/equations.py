@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 from scipy.special import softmax
 
 from attacks.decide import choose
-from attacks.histograms import counts_of, histogram_query, secret_values
-from attacks.isolation import columns_for, is_amount, literal, quoted
+from attacks.histograms import secret_values
+from attacks.isolation import columns_for, is_amount
 from attacks.selectors import SELECTORS, Population, fitting
-from attacks.solvers import EXACT, MOST_EXHAUSTIVE, Solve, evidence, exhaustive, least_squares, linear_program
+from attacks.solvers import MOST_EXHAUSTIVE, Solve, evidence, exhaustive, least_squares, linear_program
+from attacks.subset_sums import subset_sums
 from harness.errors import ParameterError
-from harness.model import Answer, Inference, Kind, Schema
+from harness.model import Inference, Kind, Schema
 from harness.plugin import Attack, Knowledge, Session, param
 
 A_PERSON = 8  # queries for each unknown, where no number is given
-FIRST = 20  # queries of the first batch: a form that is refused is refused then
-PIECE = 1_000  # queries of a batch
-PATIENCE = 2  # times the queries that are wanted are asked at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +34,10 @@ class equations(Attack):
        sum of whole numbers times random factors, modulo a prime, that is even; `function` is the equality of 2018,
        floor(a * pow(uid * 2, b) + 0.5) = floor(a * pow(uid * 2, b)); `conditions` takes a random half of the values of
        some known columns. The analyst knows who is in each set without asking: uids are free, other cells are paid for.
-    3. Ask how many of each set have the secret: of a secret of two values one count a set (`histogram`: both), of more
-       values a histogram, a bit for each value (one-hot). Where the counts shown add up to the set, nobody has another
-       value. What is refused or suppressed makes room for further sets, until `queries` are answered, twice as many are
-       asked, or a whole batch gave nothing.
+    3. Ask how many of each set have the secret: of a secret of two values the more frequent (`histogram`: both), of
+       more a histogram, a bit for each value (one-hot). Where the counts shown add up to the set, nobody has another
+       value. What is refused or suppressed makes room for further sets, until `queries` are answered, twice as many
+       are asked, or a whole batch gave nothing.
     4. Solve value by value (`solver`, attacks/solvers.py): least squares with the value's share as prior; a linear
        program, bits from 0 to 1 with the least sum of errors or the least largest error (`norm`); or all candidates.
     5. Claim the value with the highest posterior probability: share times likelihood, from each estimate and its
@@ -92,11 +91,17 @@ class equations(Attack):
     def run(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
-        values = secret_values(session, knowledge.secret)
+        values = secret_values(session, knowledge.secret).sort_values(ascending=False, kind="stable")
         people = self._people(knowledge)
+        if values.empty and session.schema.column(knowledge.secret).kind is Kind.BOOLEAN:
+            values = pd.Series(0.5, index=pd.Index([True, False], dtype=object))  # known without asking
         if values.empty:
             return
-        design, answers = self._ask(session, knowledge, people, values.index, rng)
+        counted = values.index[:1] if len(values) == 2 and not self.histogram else values.index
+        wanted = self.queries or A_PERSON * len(people)
+        _, choose_sets = SELECTORS[self.selector]
+        sets = partial(choose_sets, people, share=self.share, rng=rng)
+        design, answers = subset_sums(session, knowledge.secret, people, counted, len(values), sets, wanted)
         if not len(design):
             return
         shares = np.clip(values.to_numpy(dtype=np.float64), 1e-6, 1 - 1e-6)
@@ -119,49 +124,7 @@ class equations(Attack):
             return people
         return Population(people.uid, people.uids, people.where, knowledge.reveal(columns, people.uids.tolist()))
 
-    def _ask(
-        self, session: Session, knowledge: Knowledge, people: Population, values: pd.Index, rng: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The equations: who is in each set, float64 (m, n), and the answers, (m, B) for B values, of two the first
-        alone. Only sets of which something was shown."""
-        _, choose_sets = SELECTORS[self.selector]
-        wanted = self.queries or A_PERSON * len(people)
-        counted = values[:1] if len(values) == 2 and not self.histogram else values
-        found, left, size = [], PATIENCE * wanted, FIRST
-        while wanted > 0 and left > 0:
-            texts, members = choose_sets(people, min(size, wanted, left), self.share, rng)
-            wheres = [f"{text} AND {people.where}" if people.where else text for text in texts]
-            answers = self._counts(session, knowledge.secret, wheres, counted, len(values))
-            if len(counted) == len(values):
-                answers = _with_nobody(answers, members.sum(axis=1))
-            shown = ~np.isnan(answers).all(axis=1)
-            if not shown.any():
-                break
-            found.append((members[shown].astype(np.float64), answers[shown]))
-            left, wanted, size = left - len(texts), wanted - int(shown.sum()), PIECE
-        if not found:
-            return np.empty((0, len(people))), np.empty((0, len(counted)))
-        design, answers = (np.concatenate(part) for part in zip(*found, strict=True))
-        return design, answers
-
-    def _counts(self, session: Session, secret: str, wheres: list[str], counted: pd.Index, number: int) -> np.ndarray:
-        """How many under each condition have each counted value, NaN where it is not shown."""
-        if len(counted) == number:
-            return counts_of(session.query_many([histogram_query(session, secret, w) for w in wheres]), counted)
-        name, value = quoted(secret), counted[0]
-        having = f"{name} IS NULL" if value is None else f"{name} = {literal(value)}"
-        table = quoted(session.schema.table)
-        sqls = [f"SELECT count(*) FROM {table} WHERE {where} AND {having}" for where in wheres]
-        return np.array([[a.value if isinstance(a, Answer) else np.nan] for a in session.query_many(sqls)])
-
     def _solve(self) -> Solve:
         if self.solver == "least-squares":
             return least_squares
         return (linear_program if self.solver == "linear-program" else exhaustive)(self.norm)
-
-
-def _with_nobody(answers: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The histograms, (m, V), with 0 for what is not shown where the rest is the whole set, of that size: nobody has
-    the value, and it was not suppressed."""
-    whole = np.abs(np.nansum(answers, axis=1) - sizes) < EXACT
-    return np.where(whole[:, None] & np.isnan(answers), 0.0, answers)
