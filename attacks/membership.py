@@ -27,8 +27,9 @@ class membership(Attack):
        homer             T = √m · mean(D) / SD(D) over D_j = |x_j − p_j| − |x_j − p̂_j|
        likelihood-ratio  L = Σ log(p̂_j / p_j) over the values that the record has, and over the averages of numbers
                          Σ w_j (x_j log(p̂_j / p_j) + (1 − x_j) log((1 − p̂_j) / (1 − p_j)))
-       with half an observation more of each value in p_j, and one more, of p_j, in p̂_j, so that none is 0; w_j is
-       p_j (1 − p_j) / s_j², s_j² the variance in the reference.
+       with w_j = p_j (1 − p_j) / s_j², s_j² the variance in the reference. Half an observation more of each value in
+       p_j, and one more, of p_j, in p̂_j, keep both above 0. Of n rows, p̂_j − p_j is taken times n s_j² / (n s_j² + σ²),
+       where σ² is the variance of the noise, estimated from how far all of n p̂_j lie from n p_j (`_noise`).
     4. Calibrate on non-members: the reference records get the same score, each against the others of them. The p-value
        of a record is (1 + number of reference records with a score as large) / (1 + number of reference records).
     5. Claim that a record is in the table where p ≤ false_positive_rate, with confidence 1 − p.

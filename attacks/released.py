@@ -139,25 +139,43 @@ def homer(blocks: Sequence[Block], reference: int) -> Floats:
 def likelihood_ratio(blocks: Sequence[Block], reference: int) -> Floats:
     """The log likelihood ratio of each known record, (N,): drawn from the released shares against the reference's."""
     total = np.zeros(len(blocks[0].x))
+    noise = {kind: _noise([b for b in blocks if b.exclusive == kind], reference) for kind in (True, False)}
     for block in blocks:
         x, more = block.x, block.x.shape[1] / 2 if block.exclusive else 1.0
         p, seen = _population(x, reference)
         with np.errstate(all="ignore"):
             p = (seen * p + 0.5) / (seen + more)
-            pool = (block.rows * block.released + p) / (block.rows + 1)
+            mean, variance, _ = _moments(x[:reference])
+            sampling = block.rows * variance
+            pool = p + sampling / (sampling + noise[block.exclusive]) * (block.released - p)
+            pool = (block.rows * pool + p) / (block.rows + 1)
             log = x * np.log(pool / p)
             if not block.exclusive:
-                log = _weights(x[:reference]) * (log + (1 - x) * np.log((1 - pool) / (1 - p)))
+                log = mean * (1 - mean) / variance * (log + (1 - x) * np.log((1 - pool) / (1 - p)))
         total += np.where(np.isfinite(log), log, 0.0).sum(axis=1)
     return total
 
 
-def _weights(x: Floats) -> Floats:
-    """What a feature counts beside one that is 0 or 1: p(1 − p) over its variance, (k,)."""
-    number, own = (~np.isnan(x)).sum(axis=0), np.where(np.isnan(x), 0.0, x)
-    mean = own.sum(axis=0) / number
-    weights: Floats = mean * (1 - mean) / ((own**2).sum(axis=0) / number - mean**2)
-    return weights
+def _noise(blocks: Sequence[Block], reference: int) -> float:
+    """The variance of the noise in what was released, in rows: by how much the squared deviations from the reference
+    exceed what sampling gives them, v, on average with weights 1/v² (v at least 1)."""
+    over, weights = 0.0, 0.0
+    for block in blocks:
+        mean, variance, number = _moments(block.x[:reference])
+        with np.errstate(all="ignore"):
+            v = block.rows * variance * (1 + block.rows / number)
+            excess = (block.rows * (block.released - mean)) ** 2 - v
+        weight = np.where(np.isfinite(excess), np.maximum(v, 1.0) ** -2.0, 0.0)
+        over, weights = over + np.nansum(weight * excess), weights + weight.sum()
+    return max(float(over / weights), 0.0) if weights > 0 else 0.0
+
+
+def _moments(x: Floats) -> tuple[Floats, Floats, Floats]:
+    """Mean and variance of each feature, and of how many records, (k,) all."""
+    number, own = (~np.isnan(x)).sum(axis=0).astype(float), np.where(np.isnan(x), 0.0, x)
+    with np.errstate(all="ignore"):
+        mean = own.sum(axis=0) / number
+        return mean, (own**2).sum(axis=0) / number - mean**2, number
 
 
 def _population(x: Floats, reference: int) -> tuple[Floats, Floats]:
