@@ -11,6 +11,7 @@ BUILTIN = {
     "listing": "attacks.listing",
     "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
+    "reconstruction": "attacks.reconstruction",
     "refusal-inference": "attacks.refusal_inference",
     "split-averaging": "attacks.split_averaging",
     "threshold-probe": "attacks.threshold_probe",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from harness import __version__
+from harness.cli_reconstruct import reconstruct
 from harness.cli_studies import STUDIES, fitness_points
 from harness.cli_studies import results_option as _results
 from harness.errors import UserError, sentence
@@ -379,7 +380,7 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "snoopbench", "_SNOOPBENCH_COMPLETE").source())
 
 
-for study in STUDIES:
+for study in (*STUDIES, reconstruct):
     cli.add_command(study)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from attacks.fitting.budget import Budget
-from attacks.fitting.statistics import Array, Bools, Database, Domain, Interval, Published, Statistic
+from attacks.fitting.statistics import Bools, Database, Domain, Interval, Published, Statistic
 
 
 def most(domain: Domain, statistics: Sequence[Statistic]) -> np.ndarray:
@@ -111,12 +111,17 @@ class Counting:
             sides = measure * median.high.denominator <= median.high.numerator
             self.model.add(self.total(group, np.where(sides, 1, -1)) >= 0)
 
-    def databases(self, budget: Budget, wanted: int) -> tuple[list[Database], bool]:
-        """Up to so many databases, and whether that is all of them."""
+    def databases(self, budget: Budget, wanted: int, seed: int = 0) -> tuple[list[Database], bool]:
+        """Up to so many databases, and whether that is all of them. Another seed searches in another order, at random
+        from 1 on."""
         found: list[Database] = []
         x, solver = self.x, self.cp.CpSolver()
         solver.parameters.num_workers = 1  # all solutions are enumerated by one worker only
         solver.parameters.enumerate_all_solutions = wanted > 1
+        solver.parameters.linearization_level = 0  # measured: relaxations and probing take longer than they save
+        solver.parameters.cp_model_probing_level = 0
+        solver.parameters.random_seed = seed
+        solver.parameters.randomize_search = seed > 0
         budget.bound(solver.parameters)
 
         class Collect(self.cp.CpSolverSolutionCallback):  # type: ignore[name-defined, misc]
