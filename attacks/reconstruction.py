@@ -101,7 +101,8 @@ class reconstruction(Attack):
         return found
 
     def _solved(
-        self, domain: Domain, tables: Publication, values: dict[str, Key], block: object, secret: str, groups: list[Bools]
+        self, domain: Domain, tables: Publication, values: dict[str, Key], block: object, secret: str,
+        groups: list[Bools],
     ) -> list[tuple[Shares, float]]:  # fmt: skip
         """Of each victim in a block the probability of each value of the secret, and the weight that it deserves."""
         column = domain.columns[secret]

@@ -52,7 +52,7 @@ def reconstruct(
     files |= {"truth": truth} if truth else {}
     bounds = {"suppression": suppression, "solver": solver, "limit": None if every else limit, "seconds": seconds}
     results = [
-        run(Problem(**files, rounding=one, **bounds))  # type: ignore[arg-type]
+        run(Problem(**files, rounding=one, explain=rounding != EACH, **bounds))  # type: ignore[arg-type]
         for one in (ROUNDINGS if rounding == EACH else (rounding,))
     ]
     if as_json:

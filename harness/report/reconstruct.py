@@ -17,10 +17,8 @@ def contradiction(result: dict[str, Any]) -> str:
     if not result["conflict"]:
         return f"No database fits these statistics with rounding {result['rounding']}."
     named = ", ".join(f"{where!r}" if where else "the total" for where in result["conflict"])
-    spare = "" if result["conflict_minimal"] else " (and some of these could perhaps be spared)"
-    return (
-        f"No database fits: with rounding {result['rounding']} these statistics contradict one another: {named}{spare}."
-    )
+    spare = "" if result["conflict_minimal"] else " (some of these could perhaps be spared)"
+    return f"No database fits, for with rounding {result['rounding']} these statistics conflict: {named}{spare}."
 
 
 def print_reconstruction(result: dict[str, Any], out: Console, *, every: bool) -> None:

@@ -66,9 +66,9 @@ class Persons:
         column: Any = self.domain.columns.get(getattr(getattr(condition, "on", None), "name", ""))
         match condition:
             case And(parts):
-                return np.logical_and.reduce([self._meets(part) for part in parts])
+                return np.all([self._meets(part) for part in parts], axis=0)
             case Or(parts):
-                return np.logical_or.reduce([self._meets(part) for part in parts])
+                return np.any([self._meets(part) for part in parts], axis=0)
             case Not(part):
                 return ~self._meets(part)
             case Compare(op=op, value=value):
@@ -77,7 +77,7 @@ class Persons:
             case Between(low=low, high=high):
                 return np.asarray((column >= low) & (column <= high), dtype=bool)
             case In(values=values, negated=negated):
-                return np.isin(column, np.array(values, dtype=column.dtype)) != negated
+                return np.asarray(np.isin(column, np.array(values, dtype=column.dtype)) != negated, dtype=bool)
             case Like():
                 pattern = _pattern(condition)
                 return np.array([bool(pattern.fullmatch(value)) for value in column], dtype=bool)

@@ -31,7 +31,8 @@ ENUMERATION = 2 / 3  # of the time; the rest is for what is certain all the same
 
 @dataclass(frozen=True)
 class Problem:
-    """What to solve: paths of files, how numbers were rounded, counts below which are suppressed, and how far to go."""
+    """What to solve: paths of files, how numbers were rounded, the count below which others are suppressed, how far to go,
+    and whether to say which statistics conflict."""
 
     statistics: str
     domain: str
@@ -41,6 +42,7 @@ class Problem:
     solver: Literal["cp-sat", "z3"] = "cp-sat"
     limit: int | None = 1_000
     seconds: float = 60.0
+    explain: bool = True
 
     def __post_init__(self) -> None:
         if self.suppression < 1:
@@ -69,8 +71,9 @@ def reconstruct(problem: Problem) -> dict[str, Any]:
     found = find(domain, statistics, _wanted(problem), Budget(problem.seconds * ENUMERATION), problem.solver)
     seconds = found.seconds
     found, certain = _certain(domain, statistics, found, budget, problem)
-    named, minimal = [], True
-    if found.complete and not found.databases:
+    named: list[Statistic] = []
+    minimal = True
+    if problem.explain and found.complete and not found.databases:
         named, minimal = _conflict(domain, statistics, budget, problem)
     return {
         "solutions": len(found.databases),
