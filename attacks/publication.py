@@ -46,36 +46,55 @@ class Publication:
     def statistics(self, domain: Domain, values: dict[str, Key], block: object, slack: float) -> list[Statistic]:
         """What is published of one block. Where numbers are rounded (base > 1) the true ones are up to `slack` bases
         away: ½ to the nearest multiple, 1 to either."""
-        cells = self._cells(domain, values, block)
-        return [self._statistic(name, group, cell, slack) for name, group, cell in cells]
+        found, before = [], {}
+        for table, key, group, cell in self._cells(domain, values, block):
+            count = None if cell is None and self.hidden else cell[0] if cell else 0.0
+            if table.below is None or self.base > 1 or count is None:
+                found.append(self._statistic(group, cell, slack))
+                continue
+            # exact counts below two ends say how many are between them, which is easier to solve
+            start, less = before.get((table.attributes, key), (np.zeros(len(domain), dtype=bool), 0.0))
+            found.append(self._statistic(group & ~start, (count - less, math.nan, math.nan), slack))
+            before[table.attributes, key] = group, count
+        return _without_implied(found)
 
     def counts(self, domain: Domain, values: dict[str, Key], block: object) -> list[Statistic]:
         """The counts that are shown of one block, to the nearest whole number."""
-        cells = [(name, group, cell[0]) for name, group, cell in self._cells(domain, values, block) if cell]
-        return [Statistic(name, group, round(count), round(count)) for name, group, count in cells]
+        shown = [(group, round(cell[0])) for _, _, group, cell in self._cells(domain, values, block) if cell]
+        return [Statistic("", group, count, count) for group, count in shown]
 
     def _cells(
         self, domain: Domain, values: dict[str, Key], block: object
-    ) -> Iterator[tuple[str, np.ndarray, Cell | None]]:
-        """Name, kinds of persons and what is shown of each cell of a block."""
+    ) -> Iterator[tuple[Table, Key, np.ndarray, Cell | None]]:
+        """Table, values, kinds of persons and what is shown of each cell of a block, the bands in ascending order."""
         for table in self.tables:
             band = np.ones(len(domain), dtype=bool) if table.below is None else domain.measure < table.below
             for key in product(*(values[name] for name in table.attributes)):
                 group = band.copy()
                 for name, value in zip(table.attributes, key, strict=True):
                     group &= domain.columns[name] == value
-                name = ", ".join(map(str, key)) + ("" if table.below is None else f" below {table.below}")
-                yield name, group, table.cells.get((block, *key))
+                yield table, key, group, table.cells.get((block, *key))
 
-    def _statistic(self, name: str, group: np.ndarray, cell: Cell | None, slack: float) -> Statistic:
+    def _statistic(self, group: np.ndarray, cell: Cell | None, slack: float) -> Statistic:
         if cell is None:
-            return Statistic(name, group, 0, self.hidden)
+            return Statistic("", group, 0, self.hidden)
         count, mean, median = cell
         if self.base == 1:
-            return Statistic(name, group, round(count), round(count), _near(median, DIGITS), _near(mean, DIGITS))
+            return Statistic("", group, round(count), round(count), _near(median, DIGITS), _near(mean, DIGITS))
         width = Fraction(slack) * self.base
         low, high = math.ceil(round(count) - width), math.ceil(round(count) + width) - 1
-        return Statistic(name, group, max(low, 1), max(high, 1), _near(median, width), _near(mean, width))
+        return Statistic("", group, max(low, 1), max(high, 1), _near(median, width), _near(mean, width))
+
+
+def _without_implied(statistics: list[Statistic]) -> list[Statistic]:
+    """Without hidden cells that are part of another hidden one, which says as much of them."""
+    hidden = [s for s in statistics if s.low != s.high and s.low == 0]
+    groups = np.stack([s.group for s in hidden]).astype(np.float32) if hidden else np.zeros((0, 0), dtype=np.float32)
+    inside = groups @ (1.0 - groups).T == 0  # [i, j]: i is part of j
+    same = inside & inside.T
+    implied = (inside & ~same).any(axis=1) | np.tril(same, -1).any(axis=1)
+    spared = {id(s) for s, out in zip(hidden, implied, strict=True) if out}
+    return [s for s in statistics if id(s) not in spared]
 
 
 def _near(value: float, width: Fraction) -> Interval | None:

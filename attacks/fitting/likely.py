@@ -34,10 +34,12 @@ class Sample:
         model = Counting(domain, system)
         found: set[Database] = set()
         for seed in range(restarts):
-            databases, complete = model.databases(budget, each, seed)
+            share = Budget(work=budget.work / (restarts - seed))
+            databases, complete = model.databases(share, each, seed)
+            budget.work -= budget.work / (restarts - seed) - share.work
             found.update(databases)
-            if complete or not databases:
-                return cls(domain, system, sorted(found), complete)
+            if complete:
+                return cls(domain, system, sorted(found), True)
         return cls(domain, system, sorted(found), False)
 
     def shares(self, like: Bools, column: Array, budget: Budget) -> tuple[Shares, bool]:

@@ -65,10 +65,9 @@ class Persons:
     def _meets(self, condition: Condition) -> Array:
         column: Any = self.domain.columns.get(getattr(getattr(condition, "on", None), "name", ""))
         match condition:
-            case And(parts):
-                return np.all([self._meets(part) for part in parts], axis=0)
-            case Or(parts):
-                return np.any([self._meets(part) for part in parts], axis=0)
+            case And(parts) | Or(parts):
+                join = np.logical_and if isinstance(condition, And) else np.logical_or
+                return np.asarray(join.reduce([self._meets(part) for part in parts]), dtype=bool)
             case Not(part):
                 return ~self._meets(part)
             case Compare(op=op, value=value):

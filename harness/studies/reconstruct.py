@@ -31,8 +31,8 @@ ENUMERATION = 2 / 3  # of the time; the rest is for what is certain all the same
 
 @dataclass(frozen=True)
 class Problem:
-    """What to solve: paths of files, how numbers were rounded, the count below which others are suppressed, how far to go,
-    and whether to say which statistics conflict."""
+    """What to solve: paths of files, how numbers were rounded, the count below which counts are suppressed, how far to
+    go, and whether to say which statistics conflict."""
 
     statistics: str
     domain: str
