@@ -32,7 +32,7 @@ def printed(number: Fraction, digits: int, rounding: str) -> set[Decimal]:
 
 
 def could_print(number: Fraction, shown: str, rounding: str, denominators: Iterable[int]) -> bool:
-    """Whether the number is printed as `shown`. exact: as itself, where a whole numerator gives `shown`, else nearest."""
+    """Whether the number is printed as `shown`. exact: as itself where some numerator gives it, else nearest."""
     if rounding == "exact":
         reachable = any((Fraction(shown) * denominator).denominator == 1 for denominator in denominators)
         if reachable:

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -115,7 +115,7 @@ class Counting:
         """Up to so many databases, and whether that is all of them. Another seed searches in another order, at random
         from 1 on."""
         found: list[Database] = []
-        x, solver = self.x, self.cp.CpSolver()
+        kinds, solver = len(self.domain), self.cp.CpSolver()
         solver.parameters.num_workers = 1  # all solutions are enumerated by one worker only
         solver.parameters.enumerate_all_solutions = wanted > 1
         # Measured: probing, and mostly relaxations, take longer than they save. Other orders try relaxations, too.
@@ -127,7 +127,8 @@ class Counting:
 
         class Collect(self.cp.CpSolverSolutionCallback):  # type: ignore[name-defined, misc]
             def on_solution_callback(self) -> None:
-                found.append(_read(self.value(one) for one in x))
+                counts = np.array(self.response_proto.solution)[:kinds]  # the x come first; one by one is slow
+                found.append(tuple(np.repeat(np.flatnonzero(counts), counts[counts > 0]).tolist()))
                 if len(found) >= wanted:
                     self.stop_search()
 
@@ -159,11 +160,6 @@ class Counting:
                 self.model.add(so_far[stop] >= place + 1).only_enforce_if(way)
                 ways.append(way)
         self.model.add_bool_or(ways)
-
-
-def _read(counts: Iterable[int]) -> Database:
-    """The database of so many persons of each kind."""
-    return tuple(kind for kind, count in enumerate(counts) for _ in range(count))
 
 
 def _ends(number: Published | Interval | None) -> Interval | None:
