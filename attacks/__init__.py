@@ -17,6 +17,7 @@ BUILTIN = {
     "noise-exploitation": "attacks.noise_exploitation",
     "outlier-sum": "attacks.outlier_sum",
     "range-isolation": "attacks.range_isolation",
+    "reconstruction": "attacks.reconstruction",
     "refusal-inference": "attacks.refusal_inference",
     "regression": "attacks.regression",
     "snooper": "attacks.snooper",

@@ -13,6 +13,7 @@ from harness.cli_figures import figures
 from harness.cli_options import KINDS, complete, emit, filters, tell
 from harness.cli_options import json_option as _json
 from harness.cli_options import results_option as _results
+from harness.cli_reconstruct import reconstruct
 from harness.cli_studies import STUDIES
 from harness.errors import UserError, sentence
 
@@ -305,7 +306,7 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, "snoopbench", "_SNOOPBENCH_COMPLETE").source())
 
 
-for verb in (*STUDIES, figures):
+for verb in (*STUDIES, figures, reconstruct):
     cli.add_command(verb)
 
 

@@ -8,13 +8,17 @@ else are one. Statistics arrive as data (`Statistic`), the conditions on persons
     persons.py      Z3: the persons one by one, in order
     search.py       all databases, or as many as asked; the statistics that conflict; what is certain
     cells.py        persons in order: the posterior of each cell, how near the truth a database is
+    likely.py       what a sample of databases says of one person
+    budget.py       how long a search may take
+    examples/       two published examples: statistics, domain and truth
 """
 
+from attacks.fitting.budget import Budget
 from attacks.fitting.cells import Cell, agreement, cells_of, certain_records
 from attacks.fitting.search import Found, conflict, find, proven
 from attacks.fitting.statistics import ROUNDINGS, Domain, Interval, Published, Rounding, Statistic
 
 __all__ = [
-    "ROUNDINGS", "Cell", "Domain", "Found", "Interval", "Published", "Rounding", "Statistic", "agreement", "cells_of",
-    "certain_records", "conflict", "find", "proven",
+    "ROUNDINGS", "Budget", "Cell", "Domain", "Found", "Interval", "Published", "Rounding", "Statistic", "agreement",
+    "cells_of", "certain_records", "conflict", "find", "proven",
 ]  # fmt: skip

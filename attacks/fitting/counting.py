@@ -11,13 +11,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from attacks.fitting.budget import Budget
-from attacks.fitting.statistics import Array, Bools, Database, Domain, Interval, Published, Statistic
+from attacks.fitting.statistics import Bools, Database, Domain, Interval, Published, Statistic
 
 
 def most(domain: Domain, statistics: Sequence[Statistic]) -> np.ndarray:
@@ -111,17 +111,24 @@ class Counting:
             sides = measure * median.high.denominator <= median.high.numerator
             self.model.add(self.total(group, np.where(sides, 1, -1)) >= 0)
 
-    def databases(self, budget: Budget, wanted: int) -> tuple[list[Database], bool]:
-        """Up to so many databases, and whether that is all of them."""
+    def databases(self, budget: Budget, wanted: int, seed: int = 0) -> tuple[list[Database], bool]:
+        """Up to so many databases, and whether that is all of them. Another seed searches in another order, at random
+        from 1 on."""
         found: list[Database] = []
-        x, solver = self.x, self.cp.CpSolver()
+        kinds, solver = len(self.domain), self.cp.CpSolver()
         solver.parameters.num_workers = 1  # all solutions are enumerated by one worker only
         solver.parameters.enumerate_all_solutions = wanted > 1
+        # Measured: probing, and mostly relaxations, take longer than they save. Other orders try relaxations, too.
+        solver.parameters.cp_model_probing_level = 0
+        solver.parameters.linearization_level = seed % 2
+        solver.parameters.random_seed = seed
+        solver.parameters.randomize_search = seed > 0
         budget.bound(solver.parameters)
 
         class Collect(self.cp.CpSolverSolutionCallback):  # type: ignore[name-defined, misc]
             def on_solution_callback(self) -> None:
-                found.append(_read(self.value(one) for one in x))
+                counts = np.array(self.response_proto.solution)[:kinds]  # the x come first; one by one is slow
+                found.append(tuple(np.repeat(np.flatnonzero(counts), counts[counts > 0]).tolist()))
                 if len(found) >= wanted:
                     self.stop_search()
 
@@ -153,11 +160,6 @@ class Counting:
                 self.model.add(so_far[stop] >= place + 1).only_enforce_if(way)
                 ways.append(way)
         self.model.add_bool_or(ways)
-
-
-def _read(counts: Iterable[int]) -> Database:
-    """The database of so many persons of each kind."""
-    return tuple(kind for kind, count in enumerate(counts) for _ in range(count))
 
 
 def _ends(number: Published | Interval | None) -> Interval | None:

@@ -11,7 +11,7 @@ import numpy as np
 from attacks.fitting.budget import Budget
 from attacks.fitting.counting import Counting, most
 from attacks.fitting.persons import Persons
-from attacks.fitting.statistics import Array, Database, Domain, Statistic
+from attacks.fitting.statistics import Database, Domain, Statistic
 from harness.errors import BenchmarkError
 
 Solver = Literal["cp-sat", "z3"]
@@ -58,17 +58,15 @@ def _size(statistics: Sequence[Statistic]) -> int:
     raise BenchmarkError("The solver z3 needs the count of the total (an empty condition); cp-sat does not.")
 
 
-def conflict(
-    domain: Domain, statistics: Sequence[Statistic], budget: Budget, solver: Solver = "cp-sat"
-) -> tuple[list[Statistic], bool]:
+def conflict(domain: Domain, statistics: Sequence[Statistic], budget: Budget) -> tuple[list[Statistic], bool]:
     """Statistics that no database fits, from a system that none fits, and whether none of them can be spared; it is not
-    known where the budget is used up first. (QuickXplain, Junker 2004.)"""
+    known where the budget is used up first. CP-SAT. (QuickXplain, Junker 2004.)"""
     spare = _roof(domain, statistics)
 
     def fits(some: Sequence[Statistic]) -> bool:
         if budget.over:
             return True
-        found, complete = _model(domain, [*some, spare], solver).databases(budget, 1)
+        found, complete = _model(domain, [*some, spare], "cp-sat").databases(budget, 1)
         return bool(found) or not complete
 
     named = _explain([], False, list(statistics), fits)
@@ -94,9 +92,7 @@ def _explain(
     return from_first + from_second
 
 
-def proven(
-    domain: Domain, statistics: Sequence[Statistic], found: Found, budget: Budget
-) -> tuple[Found, bool]:
+def proven(domain: Domain, statistics: Sequence[Statistic], found: Found, budget: Budget) -> tuple[Found, bool]:
     """More databases, until each cell that is the same in all of them is the same in every database that fits, and
     whether that was proven within the budget. CP-SAT; for databases of equally many persons."""
     databases = list(found.databases)

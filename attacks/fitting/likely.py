@@ -1,0 +1,83 @@
+"""What a sample of databases says of one person: the probability of each value of a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linprog
+from scipy.sparse import csr_array, hstack, identity, vstack
+
+from attacks.fitting.budget import Budget
+from attacks.fitting.counting import Counting, most
+from attacks.fitting.statistics import Array, Bools, Database, Domain, Statistic
+
+Shares = dict[object, float]
+
+
+@dataclass
+class Sample:
+    """Databases that fit a system; `complete`: all of them. More are added as questions about persons find them."""
+
+    domain: Domain
+    system: Sequence[Statistic]
+    databases: list[Database]
+    complete: bool
+
+    @classmethod
+    def of(cls, domain: Domain, system: Sequence[Statistic], each: int, restarts: int, budget: Budget) -> Sample:
+        """All databases if there are fewer than `each`, else so many from each of `restarts` random orders of search.
+        The databases that a solver finds one after the other are alike; those of another order are not."""
+        if (most(domain, system) < 0).any():
+            return cls(domain, system, [], False)
+        model = Counting(domain, system)
+        found: set[Database] = set()
+        for seed in range(restarts):
+            share = Budget(work=budget.work / (restarts - seed))
+            databases, complete = model.databases(share, each, seed)
+            budget.work -= budget.work / (restarts - seed) - share.work
+            found.update(databases)
+            if complete:
+                return cls(domain, system, sorted(found), True)
+        return cls(domain, system, sorted(found), False)
+
+    def shares(self, like: Bools, column: Array, budget: Budget) -> tuple[Shares, bool]:
+        """The share of each value of the column among the persons of these kinds, averaged over the databases, and
+        whether no other value is possible. Asks for databases with values not seen so far."""
+        values = dict.fromkeys(column[like].tolist())
+        while True:
+            found = self._averaged(like, column)
+            rival = like & np.array([value not in found for value in column.tolist()])
+            if self.complete or not rival.any() or not found:
+                return found, bool(found)
+            possible = Statistic("another value", rival, 1, len(self.databases[0]))
+            more, complete = Counting(self.domain, [*self.system, possible]).databases(budget, 1)
+            if not more:
+                return {value: found[value] for value in values if value in found}, complete
+            self.databases += more
+
+    def _averaged(self, like: Bools, column: Array) -> Shares:
+        found: Shares = {}
+        for database in self.databases:
+            values = [column[kind] for kind in database if like[kind]]
+            for value in values:
+                plain = value.item() if isinstance(value, np.generic) else value
+                found[plain] = found.get(plain, 0.0) + 1.0 / len(values) / len(self.databases)
+        return found
+
+
+def deviating_least(domain: Domain, system: Sequence[Statistic], at_home: Sequence[Statistic]) -> Array:
+    """How many persons of each kind there are, (R,) floats, so that the counts of the system deviate least in sum, with
+    at least the persons of `at_home`; all NaN where there is no such answer. A linear program (HiGHS)."""
+    kinds, rows = len(domain), len(system)
+    groups = csr_array(np.stack([s.group for s in system]).astype(float))
+    beyond = csr_array(identity(rows))
+    above = hstack([groups, -beyond])
+    below = hstack([-groups, -beyond])
+    present = csr_array(np.stack([s.group for s in at_home]).astype(float))
+    present = hstack([-present, csr_array((len(at_home), rows))])
+    limits = np.r_[[s.high for s in system], [-s.low for s in system], [-s.low for s in at_home]]
+    cost = np.r_[np.zeros(kinds), np.ones(rows)]
+    solved = linprog(cost, A_ub=vstack([above, below, present]), b_ub=limits, method="highs")
+    return solved.x[:kinds] if solved.status == 0 else np.full(kinds, np.nan)

@@ -1,0 +1,136 @@
+"""Solves block tables for the persons behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from attacks.fitting.budget import Budget
+from attacks.fitting.likely import Sample, Shares, deviating_least
+from attacks.fitting.statistics import Bools, Domain, Statistic
+from attacks.publication import Key, Publication, listed, published
+from harness.model import Inference, Kind, Schema
+from harness.plugin import Attack, Knowledge, Session, param
+
+LARGEST = 20_000  # kinds of persons
+
+
+@dataclass(frozen=True, kw_only=True)
+class reconstruction(Attack):
+    """Solves block tables for the persons behind them.
+
+    1. Ask what a census office publishes of every block: for each combination of up to `ways` attributes, the secret
+       among them, the count of persons, the mean and the median of the measure; and the counts of combinations of one
+       attribute fewer below 5, 10, … years (`band`).
+    2. Read off the counts how they were published: the smallest one shown bounds what a hidden cell can hold, and their
+       greatest common divisor is the base of a rounding.
+    3. For each block with victims, reveal what identifies them (block, sex and age, say), and find the databases that
+       fit all tables and hold such persons: all of them, or up to `databases` in each of `restarts` random orders.
+    4. The probability that a victim has a value is the share of the value among the persons who are like the victim,
+       averaged over these databases, each alike. Where there may be others, ask the solver for one in which a person
+       like the victim has yet another value, until there is none: a value without a rival is certain by proof.
+    5. Claim the most probable value. Where no database fits (noise), take the one whose counts deviate least in sum;
+       its claims have confidence 0, since nothing is known of the noise, and are made only when forced.
+
+    Rounded numbers are taken as rounded to the nearest multiple; where nothing fits, to either. What it knows: block
+    and quasi-identifiers of its victims, nobody else's. It need not win against `none`: two persons of one block, sex
+    and age are one to it, and large blocks have many databases. What stops it: noise that leaves no system to solve,
+    and, by degree, suppression and rounding, which are information all the same.
+
+    Source: Garfinkel, Abowd, Martindale 2018 (reconstruction from block tables, suppressed cells as constraints);
+    linking the records found to persons by sex, age and place is the second step of the census bureau's own attack.
+    """
+
+    exact_against_none = False
+
+    block: str = param("block", "the column that says in which block a person is")
+    measure: str = param("age", "the whole number of which means and medians are published, from 0 up")
+    attributes: tuple[str, ...] = param((), "the other columns of the tables; empty: all texts and truth values")
+    highest: int = param(115, "the largest value of the measure", low=1, high=1_000)
+    ways: int = param(2, "the most attributes of a table", low=1, high=4)
+    band: int = param(5, "width of the bands of the measure; 0: no tables by bands", low=0, high=1_000)
+    suppression: int | None = param(None, "cells of fewer persons are hidden; null: read off the counts", low=1)
+    databases: int = param(50, "the most databases of a block and random order", low=1, high=100_000)
+    restarts: int = param(3, "random orders of the search, where one does not find all databases", low=1, high=1_000)
+    work: float = param(2.0, "most work on a block", unit="deterministic seconds of CP-SAT", low=0.01)
+    min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
+
+    def skip(self, schema: Schema, secret: str) -> str | None:
+        names = schema.names
+        if self.block not in names or self.measure not in names:
+            return f"reconstruction needs the columns {self.block} and {self.measure}"
+        if secret != self.measure and secret not in self._attributes(schema):
+            return f"the secret {secret} is not in the tables that are published"
+        return None
+
+    def _attributes(self, schema: Schema) -> tuple[str, ...]:
+        others = [c.name for c in schema.columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)]
+        return self.attributes or tuple(name for name in others if name not in (schema.uid, self.block))
+
+    def run(
+        self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
+    ) -> Iterator[Inference]:
+        known = [c for c in knowledge.schema.quasi_identifiers if c in knowledge.columns and c != self.block]
+        values = self._tabled(listed(session, self._attributes(session.schema)), knowledge.secret, known)
+        known = [c for c in known if c in values or c == self.measure]
+        bands = range(self.band, self.highest, self.band) if self.band else ()
+        tables = published(session, self.block, self.measure, tuple(values), self.ways, bands, self.suppression)
+        domain = Domain.of(self.measure, 0, self.highest, values)
+        cells = knowledge.reveal([self.block, *known], list(victims.index))
+        for block, people in cells.groupby(self.block, sort=True):
+            groups = [_like(domain, victim) for victim in people[known].to_dict("records")]
+            possible = [i for i, group in enumerate(groups) if group.any()]
+            told = self._solved(domain, tables, values, block, knowledge.secret, [groups[i] for i in possible])
+            for i, (shares, weight) in zip(possible, told, strict=True):
+                value = max(shares, key=lambda value: (shares[value], rng.random()))
+                if (sure := weight * shares[value]) >= self.min_confidence:
+                    yield Inference(people.index[i], value, min(1.0, float(sure)))
+
+    def _tabled(self, values: dict[str, Key], secret: str, known: Sequence[str]) -> dict[str, Key]:
+        """The attributes that are listed, the secret and the known ones first, as long as there are no more than
+        `LARGEST` kinds of persons."""
+        found: dict[str, Key] = {}
+        size = self.highest + 1
+        for name in sorted(values, key=lambda name: (name != secret, name not in known)):
+            if values[name] and size * len(values[name]) <= LARGEST:
+                found[name] = values[name]
+                size *= len(values[name])
+        return found
+
+    def _solved(
+        self, domain: Domain, tables: Publication, values: dict[str, Key], block: object, secret: str,
+        groups: list[Bools],
+    ) -> list[tuple[Shares, float]]:  # fmt: skip
+        """Of each victim in a block the probability of each value of the secret, and the weight that it deserves."""
+        column = domain.columns[secret]
+        at_home = [
+            Statistic("victims", group, sum((group == other).all() for other in groups), LARGEST) for group in groups
+        ]
+        for slack in (0.5, 1.0) if tables.base > 1 else (0.5,) * tables.whole:
+            system = [*tables.statistics(domain, values, block, slack), *at_home]
+            budget = Budget(work=self.work)
+            sample = Sample.of(domain, system, self.databases, self.restarts, budget)
+            if sample.databases:
+                told = [sample.shares(group, column, budget) for group in groups]
+                return [(shares, 1.0 if proven else 1.0 - 1.0 / len(sample.databases)) for shares, proven in told]
+        shown = tables.counts(domain, values, block)
+        persons = deviating_least(domain, shown, at_home) if shown else np.full(len(domain), np.nan)
+        return [(_weights(column[group], persons[group]), 0.0) for group in groups]
+
+
+def _like(domain: Domain, victim: dict[str, object]) -> Bools:
+    """The kinds of persons who are what is known of the victim, (R,)."""
+    like = np.ones(len(domain), dtype=bool)
+    for name, value in victim.items():
+        like &= domain.columns[name] == value
+    return like
+
+
+def _weights(values: np.ndarray, persons: np.ndarray) -> Shares:
+    """The share of each value among so many persons; all values alike where the numbers are not known."""
+    persons = np.ones(len(persons)) if np.isnan(persons).any() or not persons.sum() else persons
+    totals = pd.Series(persons / persons.sum()).groupby(pd.Series(values)).sum()
+    return dict(zip(totals.index.tolist(), totals.tolist(), strict=True))
