@@ -137,7 +137,7 @@ class DuckEngine:
         key = (plan, self._schema.uid, self.unique_uid, self.salt if plan.sample or plan.astray else b"")
         if (text := _texts.get(key)) is None:
             text = compile_plan(*key)
-            if len(text) <= SHORT:
+            if len(text) <= SHORT and plan.within is None:
                 if len(_texts) >= SHARED:
                     _texts.clear()
                 _texts[key] = text

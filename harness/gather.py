@@ -76,6 +76,10 @@ class Batch:
                 ref.name: self._edges(ref).keep(take)
                 for ref in dict.fromkeys(ref for plan in self.owners for ref in plan.edges)
             },
+            beyond={
+                name: self._beyond(name)[take]
+                for name in dict.fromkeys(ref.name for plan in self.owners for ref, _, _ in plan.beyond)
+            },
             domains={
                 ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)
             },
@@ -183,6 +187,15 @@ class Batch:
         dtype = np.float64 if ref.kind is Kind.REAL else np.int64
         low, high = (self._lists(own, dtype) for own in names)
         return Edges(low[0], high[0], low[1])
+
+    def _beyond(self, column: str) -> NDArray[np.int64]:
+        pieces = []
+        for plan, part in zip(self.owners, self.parts, strict=True):
+            names = [ref.name for ref, _, _ in plan.beyond]
+            at = names.index(column) if column in names else -1
+            none = np.zeros(part.rows, dtype=np.int64)
+            pieces.append(np.stack([part.columns.get(f"b{end}{at}", none) for end in "lh"], axis=1))
+        return np.concatenate(pieces)
 
     def _lists(self, names: list[str], dtype: Any) -> tuple[Array, NDArray[np.int64]]:
         """A column of short lists, by its name in each result, as (n, 16), and how long each list is."""

@@ -50,7 +50,7 @@ def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
     plan = strayed(replace(plan, query=replace(plan.query, aggregates=aggregates)))
     unique_uid = unique_uid or users.are_unique(plan)
     rows = _rows_of(plan, uid, salt)
-    two_levels = (plan.top or plan.edges) and not unique_uid
+    two_levels = (plan.top or plan.edges or plan.beyond) and not unique_uid
     select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, rows)
     select = _with_first(plan, select, rows) if plan.first else select
     for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
@@ -133,6 +133,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select
             part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else measured(aggregate)
             columns += sides(i, aggregate, part, None, plan.top)
     columns += edges.of_bucket([_ends(ref, query) for ref in plan.edges])
+    columns += edges.beyond_of_bucket([edges.beyond(*bounds, _ends(bounds[0], query)) for bounds in plan.beyond])
     number = count() if unique_uid else count(user, distinct=True)
     return _grouped(rows(columns), query, plan.fewest, number)
 
@@ -248,6 +249,8 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
     outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
     outer += edges.of_bucket([edges.of_user_columns(i) for i in range(len(plan.edges))])
+    inner += edges.beyond_of_user(plan.beyond)
+    outer += edges.beyond_of_bucket([edges.beyond_of_user_columns(i) for i in range(len(plan.beyond))])
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         listed = _call("flatten", _call("list", _quoted(f"f{i}")))

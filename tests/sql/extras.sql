@@ -73,6 +73,16 @@ SELECT count(*) FROM staff;
 =>
 SELECT COALESCE(SUM("c0"), 0) AS "a0", LIST_RESIZE(COALESCE(MAX(CAST("c0" AS DOUBLE), 2), []), 2, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) AS "0n0", SUM(CAST("c0" AS DOUBLE)) AS "0s0", COUNT(*) AS "users", BIT_XOR("h") AS "uid_xor", MIN("lo0", 16) AS "el0", MAX("hi0", 16) AS "eh0" FROM (SELECT "#uid_hash" AS "h", COUNT(*) AS "c0", MIN("hired") AS "lo0", MAX("hired") AS "hi0" FROM "staff" GROUP BY 1) AS per_user;
 
+--- [one users beyond=age] users who have a value below 20 and above 30
+SELECT dept, count(*) FROM staff WHERE age >= 0 AND age < 50 GROUP BY dept;
+=>
+SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users", COUNT(*) FILTER(WHERE "age" < CAST('20' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('30' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('0' AS BIGINT)) AND ("age" < CAST('50' AS BIGINT)) GROUP BY 1 ORDER BY 1;
+
+--- [many users beyond=age] users who have a value below 20 and above 30, many rows a user
+SELECT count(*) FROM staff;
+=>
+SELECT COALESCE(SUM("c0"), 0) AS "a0", COUNT(*) AS "users", BIT_XOR("h") AS "uid_xor", COUNT(*) FILTER(WHERE "bl0") AS "bl0", COUNT(*) FILTER(WHERE "bh0") AS "bh0" FROM (SELECT "#uid_hash" AS "h", COUNT(*) AS "c0", BOOL_OR("age" < CAST('20' AS BIGINT)) AS "bl0", BOOL_OR("age" > CAST('30' AS BIGINT)) AS "bh0" FROM "staff" GROUP BY 1) AS per_user;
+
 --- [one users within=1] one bucket's narrower ranges
 SELECT dept, count(*) FROM staff WHERE age >= 0 AND age < 50 GROUP BY dept;
 =>
@@ -81,7 +91,7 @@ SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users" FROM "staff" WHERE 
 --- [one users within=2] narrower ranges of several buckets
 SELECT dept, count(*) FROM staff WHERE age >= 0 AND age < 50 GROUP BY dept;
 =>
-SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users" FROM "staff" JOIN (SELECT UNNEST(STRING_SPLIT('=it''s|', '|')) AS "#part k0", UNNEST(STRING_SPLIT('=20|=30', '|')) AS "#part a0", UNNEST(STRING_SPLIT('=25|=35', '|')) AS "#part b0", UNNEST(STRING_SPLIT('=2020-01-01|=2020-01-01', '|')) AS "#part a1", UNNEST(STRING_SPLIT('=2021-01-01|=2021-01-01', '|')) AS "#part b1") AS "#part" ON "dept" IS NOT DISTINCT FROM CAST(SUBSTR(NULLIF("#part"."#part k0", ''), 2) AS TEXT) AND "age" >= CAST(SUBSTR(NULLIF("#part"."#part a0", ''), 2) AS BIGINT) AND "age" < CAST(SUBSTR(NULLIF("#part"."#part b0", ''), 2) AS BIGINT) AND "hired" >= CAST(SUBSTR(NULLIF("#part"."#part a1", ''), 2) AS DATE) AND "hired" < CAST(SUBSTR(NULLIF("#part"."#part b1", ''), 2) AS DATE) WHERE ("age" >= CAST('0' AS BIGINT)) AND ("age" < CAST('50' AS BIGINT)) GROUP BY 1 ORDER BY 1;
+SELECT "dept" AS "k0", COUNT(*) AS "a0", COUNT(*) AS "users" FROM "staff" JOIN (SELECT UNNEST(STRING_SPLIT('=it''s|', '|')) AS "#part k0", UNNEST(STRING_SPLIT('=20|=30', '|')) AS "#part a0", UNNEST(STRING_SPLIT('=25|=35', '|')) AS "#part b0") AS "#part" ON "dept" IS NOT DISTINCT FROM CAST(SUBSTR(NULLIF("#part"."#part k0", ''), 2) AS TEXT) AND "age" >= CAST(SUBSTR(NULLIF("#part"."#part a0", ''), 2) AS BIGINT) AND "age" < CAST(SUBSTR(NULLIF("#part"."#part b0", ''), 2) AS BIGINT) AND "hired" >= CAST('2020-01-01' AS DATE) AND "hired" < CAST('2021-01-01' AS DATE) WHERE ("age" >= CAST('0' AS BIGINT)) AND ("age" < CAST('50' AS BIGINT)) GROUP BY 1 ORDER BY 1;
 
 --- [one users uid_xor top=2] contributions to a standard deviation, a row a user
 SELECT dept, stddev(year), stddev(pay) FROM staff WHERE age < 30 GROUP BY dept;
