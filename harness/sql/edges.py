@@ -50,6 +50,11 @@ def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
     ]
 
 
+def of_row(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """The same of a user who has one row."""
+    return [named(column.copy(), f"{name}{i}") for i, column in enumerate(columns) for name in ("lo", "hi")]
+
+
 def of_user_columns(i: int) -> tuple[exp.Expr, exp.Expr]:
     """What `of_user` gave of the i-th column."""
     return quoted(f"lo{i}"), quoted(f"hi{i}")
@@ -75,6 +80,15 @@ def beyond_of_user(bounds: Sequence[tuple[Ref, Scalar, Scalar]]) -> list[exp.Exp
     """Per bucket and user: whether he has such values."""
     return [
         named(call("bool_or", condition), f"{name}{i}")
+        for i, (ref, low, high) in enumerate(bounds)
+        for condition, name in zip(beyond(ref, low, high), ("bl", "bh"), strict=True)
+    ]
+
+
+def beyond_of_row(bounds: Sequence[tuple[Ref, Scalar, Scalar]]) -> list[exp.Expr]:
+    """The same of a user who has one row."""
+    return [
+        named(condition, f"{name}{i}")
         for i, (ref, low, high) in enumerate(bounds)
         for condition, name in zip(beyond(ref, low, high), ("bl", "bh"), strict=True)
     ]
