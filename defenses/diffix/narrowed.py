@@ -118,7 +118,7 @@ def inside(buckets: Buckets, rows: Whole, narrowed: Sequence[Narrowed]) -> list[
 
 
 def outside(buckets: Buckets, narrowed: Narrowed) -> list[Plan]:
-    """Each query about the number of users who have rows in its ranges, outside R″."""
+    """Each query about the rows in its ranges outside R″."""
     plans = []
     (kept_low, kept_high), (whole_low, whole_high) = narrowed.inside, narrowed.whole
     below, above = np.less(whole_low, kept_low).astype(bool), np.less(kept_high, whole_high).astype(bool)
@@ -138,20 +138,21 @@ def outside(buckets: Buckets, narrowed: Narrowed) -> list[Plan]:
                 (least, _joined(whole_low[b], whole_low[a]), _joined(kept_low[b], whole_high[a])),
                 (most, _joined(whole_low[b], kept_high[a]), _joined(whole_high[b], whole_high[a])),
             ]
-        plans.append(_of_users(_within(buckets, query, rows, [*ranges, *others])))
+        plans.append(_within(buckets, query, rows, [*ranges, *others]))
     return plans
 
 
-def ends_of(buckets: Buckets, rows: Whole, columns: dict[Ref, Bools]) -> list[Plan]:
-    """Each query that has some of the buckets `rows`, ascending, about the ends of its columns there."""
+def ends_of(buckets: Buckets, rows: Whole, columns: dict[Ref, Bools], ends: int) -> list[Plan]:
+    """Each query that has some of the buckets `rows`, ascending, about so many users at the ends of its columns
+    there."""
     plans = []
     sizes = np.bincount(buckets.query, minlength=len(buckets.plans))
     for query, own in _by_query(buckets, rows):
-        plan = _of_users(buckets.plans[query])
+        plan = of_users(buckets.plans[query])
         if plan.query.keys and not plan.query.per_user and len(own) * FEW < sizes[query]:
-            plan = _of_users(_within(buckets, query, own, []))
+            plan = of_users(_within(buckets, query, own, []))
         edges = tuple(column for column, of in columns.items() if of[own].any())
-        plans.append(replace(plan, users=False, edges=edges, beyond=(), fewest=0, notices=()))
+        plans.append(replace(plan, users=False, edges=edges, ends=ends, beyond=(), fewest=0, notices=()))
     return plans
 
 
@@ -184,7 +185,7 @@ def _within(buckets: Buckets, query: int, rows: Whole, ranges: _Ranges) -> Plan:
     return replace(plan, within=Within(keys, tuple(ranges)), edges=(), beyond=(), fewest=0, notices=())
 
 
-def _of_users(plan: Plan) -> Plan:
+def of_users(plan: Plan) -> Plan:
     """Of the same rows the number of users alone."""
     query = replace(plan.query, aggregates=())
     return replace(plan, query=query, uid_xor=False, floated=(), spans=(), top=0, first=0, uid_set=False, cells=())

@@ -135,7 +135,7 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select
         if aggregate.function != "count" and not is_apart(aggregate, uid, unique_uid):  # of counts all are 1
             part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else measured(aggregate)
             columns += sides(i, aggregate, part, None, plan.top)
-    columns += edges.of_bucket([_ends(ref, query) for ref in plan.edges])
+    columns += edges.of_bucket([_ends(ref, query) for ref in plan.edges], plan.ends)
     columns += edges.beyond_of_bucket([edges.beyond(*bounds, _ends(bounds[0], query)) for bounds in plan.beyond])
     number = count() if unique_uid else count(user, distinct=True)
     return _grouped(rows(columns), query, plan.fewest, number)
@@ -257,7 +257,7 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows, alone_in: tuple[str, ...]) 
     outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
     single += edges.of_row([term_tree(ref) for ref in plan.edges])
-    outer += edges.of_bucket([edges.of_user_columns(i) for i in range(len(plan.edges))])
+    outer += edges.of_bucket([edges.of_user_columns(i) for i in range(len(plan.edges))], plan.ends)
     inner += edges.beyond_of_user(plan.beyond)
     single += edges.beyond_of_row(plan.beyond)
     outer += edges.beyond_of_bucket([edges.beyond_of_user_columns(i) for i in range(len(plan.beyond))])

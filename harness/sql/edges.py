@@ -22,7 +22,7 @@ from harness.model import Array, Kind
 from harness.sql.aggregates import count, over
 from harness.sql.expressions import condition_tree
 from harness.sql.nodes import call, named, quoted
-from harness.sql.plan import EDGES, Within
+from harness.sql.plan import Within
 from harness.sql.query import Compare, Ref, Scalar
 
 PART = "#part"  # no column of a table begins like this
@@ -36,9 +36,13 @@ TYPES = {
 }
 
 
-def of_bucket(columns: Sequence[tuple[exp.Expr, exp.Expr]]) -> list[exp.Expr]:
+def of_bucket(columns: Sequence[tuple[exp.Expr, exp.Expr]], number: int) -> list[exp.Expr]:
     """Per bucket, from the smallest and the largest value of each column that a user has."""
-    return [node for i, (low, high) in enumerate(columns) for node in _ends(i, low, high)]
+    return [
+        named(call(function, value.copy(), _number(number)), f"{name}{i}")
+        for i, ends in enumerate(columns)
+        for function, value, name in zip(("min", "max"), ends, ("el", "eh"), strict=True)
+    ]
 
 
 def of_user(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
@@ -58,13 +62,6 @@ def of_row(columns: Sequence[exp.Expr]) -> list[exp.Expr]:
 def of_user_columns(i: int) -> tuple[exp.Expr, exp.Expr]:
     """What `of_user` gave of the i-th column."""
     return quoted(f"lo{i}"), quoted(f"hi{i}")
-
-
-def _ends(i: int, low: exp.Expr, high: exp.Expr) -> list[exp.Expr]:
-    return [
-        named(call(function, value.copy(), _number(EDGES)), f"{name}{i}")
-        for function, value, name in (("min", low, "el"), ("max", high, "eh"))
-    ]
 
 
 def beyond_of_bucket(columns: Sequence[tuple[exp.Expr, exp.Expr]]) -> list[exp.Expr]:

@@ -35,7 +35,7 @@ class Sample:
     once: bool = False
 
 
-EDGES = 16  # users known at each end of a column
+EDGES = 16  # users known at each end of a column, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +59,9 @@ class Plan:
     the so many most extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked) and the
     rows around each median with up to half as many users left out at either end (see `Middles`),
     `first` the so many first records behind each sum and avg (see `FirstRecords`), `edges` the lowest and highest users
-    of these columns (see `Edges`; without `top` no medians and, of DISTINCT aggregates, only count(DISTINCT uid) can be
-    answered beside them), `beyond` the numbers of users who have a value of these columns below the first number, and
-    above the second one. Buckets of less than `fewest` users do not come back at all.
+    of these columns, `ends` at either end (see `Edges`; without `top` no medians and, of DISTINCT aggregates, only
+    count(DISTINCT uid) can be answered beside them), `beyond` the numbers of users who have a value of these columns
+    below the first number, and above the second one. Buckets of less than `fewest` users do not come back at all.
 
     `within`: only these parts of buckets.
 
@@ -87,6 +87,7 @@ class Plan:
     domains: tuple[Ref, ...] = ()
     sample: Sample | None = None
     edges: tuple[Ref, ...] = ()
+    ends: int = EDGES
     beyond: tuple[tuple[Ref, Scalar, Scalar], ...] = ()
     within: Within | None = None
     astray: Sample | None = None
@@ -115,6 +116,7 @@ class Plan:
             sample=other.sample or self.sample,
             astray=other.astray or self.astray,
             edges=tuple(dict.fromkeys(self.edges + other.edges)),
+            ends=max(self.ends, other.ends),
             beyond=tuple(dict.fromkeys(self.beyond + other.beyond)),
             within=self.within if other.within is None else other.within,
         )
@@ -182,7 +184,7 @@ class Edges:
     """Who lies at the ends of a column: `low` (N, 16), ascending, the smallest values of the users who have the
     lowest, `high` (N, 16), descending, the largest of those who have the highest; float64 of a column of reals, else
     int64, dates and times as microseconds since 1970. `known`: int64 (N,), how many entries there are, 0 where the
-    plan did not ask. A user who has several rows can be at both ends."""
+    plan did not ask; the others are 0. A user who has several rows can be at both ends."""
 
     low: Array
     high: Array
