@@ -79,7 +79,8 @@ class Desk:
         how: dict[str, Any] = {"sql": engine.text(plan), "asked": _asked(plan), "notices": list(plan.notices)}
         if further:
             how["then"] = [engine.text(plan) for plan in dict.fromkeys(further)]
-        return answer, how | {"tables": engine.made | buckets.made | built.explain(buckets)}
+        made = {name: rows() for name, rows in buckets.made.items()}
+        return answer, how | {"tables": engine.made | made | built.explain(buckets)}
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
@@ -100,6 +101,7 @@ def _asked(plan: Plan) -> dict[str, Any]:
                 if (refs := getattr(plan, name))
             }
         ),
+        **({"beyond": [[ref.name, low, high] for ref, low, high in plan.beyond]} if plan.beyond else {}),
     }
 
 

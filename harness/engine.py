@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from harness.alone import mark
 from harness.errors import BenchmarkError, EngineError
 from harness.gather import Batch, Result
 from harness.model import Delta, Schema, Table, Update
 from harness.rows import find, quote, stored, uid_hash, write
+from harness.sql.alone import ALONE, columns_of
 from harness.sql.compile import compile_plan, domain_text
 from harness.sql.distinct import merge_shared
 from harness.sql.edges import PART
@@ -37,7 +39,8 @@ if TYPE_CHECKING:
 CACHED_BUCKETS = 2_000_000
 IDLE = 4  # databases that a process keeps for the next engine
 SHARED, SHORT = 8_000, 10_000  # so many compiled plans, of so many characters, are remembered by the process
-_texts: dict[tuple[Plan, str, bool, bytes], str] = {}
+MARKED_FROM = 200_000  # rows of a table from which on it is worth knowing which are alone
+_texts: dict[tuple[Plan, str, bool, bytes, tuple[str, ...]], str] = {}
 _CATALOG = '"#data"'
 _idle: defaultdict[tuple[int, int, str], list[duckdb.DuckDBPyConnection]] = defaultdict(list)
 
@@ -57,6 +60,8 @@ class DuckEngine:
         self._table = table.schema.table
         self._results: dict[str, Result] = {}
         self._cached = 0
+        self._alone: dict[str, bool] = {}
+        self._marked: set[str] = set()
         self._connection, self._leave = _lease(self, threads, memory)
         try:
             self._load(table)
@@ -75,7 +80,7 @@ class DuckEngine:
 
     def _create(self, name: str, schema: Schema, frame: pd.DataFrame) -> None:
         reserved = (ROW_NUMBER, UID_HASH)
-        if clash := [name for name in schema.names if name in reserved or name.startswith((PART, JOIN))]:
+        if clash := [name for name in schema.names if name in reserved or name.startswith((PART, JOIN, ALONE))]:
             raise BenchmarkError(f"The column name {clash[0]} is reserved; rename the column.")
         columns = ", ".join(f"{stored(column)} AS {quote(column.name)}" for column in schema.columns)
         user = f"{uid_hash(schema, self.salt)} AS {quote(UID_HASH)}, " if schema.uid else ""
@@ -95,7 +100,7 @@ class DuckEngine:
             raise BenchmarkError(
                 f"The uid column {self._schema.uid} has {rows - known} NULL values; every row needs a user."
             )
-        self.users = int(users)
+        self.rows, self.users = int(rows), int(users)
         self.unique_uid = bool(rows == users)
         if (
             not self.unique_uid or self._schema.others
@@ -115,6 +120,7 @@ class DuckEngine:
         done = write(self._connection, self._schema, self.salt, delta, self._next_row)
         self._next_row = max(self._next_row, int(done.added.index.max()) + 1 if len(done.added) else 0)
         self.forget()
+        self._alone.clear()
         self._count()
         return done
 
@@ -134,14 +140,30 @@ class DuckEngine:
 
     def text(self, plan: Plan) -> str:
         """The SQL that a plan is executed as."""
-        key = (plan, self._schema.uid, self.unique_uid, self.salt if plan.sample or plan.astray else b"")
+        salt = self.salt if plan.sample or plan.astray else b""
+        key = (plan, self._schema.uid, self.unique_uid, salt, self._alone_in(plan))
         if (text := _texts.get(key)) is None:
             text = compile_plan(*key)
-            if len(text) <= SHORT:
+            if len(text) <= SHORT and plan.within is None:
                 if len(_texts) >= SHARED:
                     _texts.clear()
                 _texts[key] = text
         return text
+
+    def _alone_in(self, plan: Plan) -> tuple[str, ...]:
+        """The columns that tell which rows of the plan are alone. In a large table they are looked at when a plan first
+        could use it, which every plan of these columns can."""
+        if self.unique_uid or self.rows < MARKED_FROM:
+            return ()
+        columns = columns_of(plan, self._schema.uid)
+        for column in columns:
+            if column not in self._alone:
+                try:
+                    self._alone[column] = mark(self._connection, self._table, column, column in self._marked)
+                except duckdb.Error:
+                    raise EngineError("The database could not answer this query.") from None
+                self._marked |= {column} if self._alone[column] else set()
+        return tuple(column for column in columns if self._alone[column])
 
     def forget(self) -> None:
         """Drop all results: what was asked before is executed again."""

@@ -42,7 +42,9 @@ class Batch:
     def buckets(self, results: dict[str, Result], engine: Source) -> Buckets:
         first = {sql: position for position, sql in reversed(list(enumerate(self.sqls)))}
         self.owners = [self.plans[first[sql]] for sql in self.distinct]
-        self.parts = [results[sql] for sql in self.distinct]
+        self.parts = [
+            _with_counts(results[sql], plan.top) for sql, plan in zip(self.distinct, self.owners, strict=True)
+        ]
         sizes = np.array([part.rows for part in self.parts], dtype=np.int64)
         starts = np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
         number = {sql: i for i, sql in enumerate(self.distinct)}
@@ -75,6 +77,10 @@ class Batch:
             edges={
                 ref.name: self._edges(ref).keep(take)
                 for ref in dict.fromkeys(ref for plan in self.owners for ref in plan.edges)
+            },
+            beyond={
+                name: self._beyond(name)[take]
+                for name in dict.fromkeys(ref.name for plan in self.owners for ref, _, _ in plan.beyond)
             },
             domains={
                 ref.name: engine.domain(ref.name) for ref in dict.fromkeys(r for p in self.owners for r in p.domains)
@@ -171,7 +177,7 @@ class Batch:
             piece = np.full((part.rows, slots, width), fill)
             for i in range(slots):
                 if (lists := part.columns.get(f"{prefix}{i}")) is not None and part.rows:
-                    known = np.stack(np.ma.getdata(lists).tolist())
+                    known = lists if lists.ndim == 2 else np.stack(np.ma.getdata(lists).tolist())
                     piece[:, i, : known.shape[1]] = known
             pieces.append(piece)
         return np.concatenate(pieces) if pieces else np.zeros((0, slots, width))
@@ -184,18 +190,23 @@ class Batch:
         low, high = (self._lists(own, dtype) for own in names)
         return Edges(low[0], high[0], low[1])
 
+    def _beyond(self, column: str) -> NDArray[np.int64]:
+        pieces = []
+        for plan, part in zip(self.owners, self.parts, strict=True):
+            names = [ref.name for ref, _, _ in plan.beyond]
+            at = names.index(column) if column in names else -1
+            none = np.zeros(part.rows, dtype=np.int64)
+            pieces.append(np.stack([part.columns.get(f"b{end}{at}", none) for end in "lh"], axis=1))
+        return np.concatenate(pieces)
+
     def _lists(self, names: list[str], dtype: Any) -> tuple[Array, NDArray[np.int64]]:
         """A column of short lists, by its name in each result, as (n, 16), and how long each list is."""
-        lists: list[Any] = []
+        none = np.zeros((0, EDGES), dtype=dtype), np.zeros(0, dtype=np.int64)
+        pieces = [none]
         for name, part in zip(names, self.parts, strict=True):
-            column = part.columns.get(name, np.full(part.rows, None))
-            null = np.ma.getmaskarray(column)
-            lists += [None if no else values for values, no in zip(np.ma.getdata(column), null, strict=True)]
-        found = np.zeros((len(lists), EDGES), dtype=dtype)
-        sizes = np.array([0 if values is None else len(values) for values in lists], dtype=np.int64)
-        if sizes.any():
-            flat = np.concatenate([values for values in lists if values is not None])
-            found[np.arange(EDGES) < sizes[:, None]] = flat.astype("datetime64[us]") if flat.dtype.kind == "M" else flat
+            into = np.zeros((part.rows, EDGES), dtype=dtype)
+            pieces.append(_table(part.columns.get(name), into))
+        found, sizes = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
         return found, sizes
 
     def _tuples(self, extra: str) -> dict[str, Array]:
@@ -213,6 +224,31 @@ class Batch:
                         column[start:end] = read(part.columns, i, ref.kind)
             columns[name] = column
         return columns
+
+
+def _with_counts(result: Result, top: int) -> Result:
+    """With 0t, 0n and 0s of each count that has its largest contributions above 1 as 0e: all others are 1."""
+    columns = dict(result.columns)
+    for slot in [name.removeprefix(f"{HIGH}e") for name in result.columns if name.startswith(f"{HIGH}e")]:
+        users = columns.setdefault(f"{HIGH}n{slot}", columns["users"])
+        columns[f"{HIGH}s{slot}"] = columns[f"a{slot}"]
+        ones = (np.arange(top) < np.asarray(users)[:, None]).astype(np.float64)
+        columns[f"{HIGH}t{slot}"], _ = _table(columns[f"{HIGH}e{slot}"], ones)
+    return Result(columns, result.rows)
+
+
+def _table(lists: Array | None, into: Array) -> tuple[Array, NDArray[np.int64]]:
+    """A column of short lists written over the rows of `into`, (n, width), and how long each list is, 0 where NULL."""
+    known = np.flatnonzero(~np.ma.getmaskarray(lists)) if lists is not None else np.empty(0, dtype=np.int64)
+    sizes = np.zeros(len(into), dtype=np.int64)
+    if len(known):
+        some = np.ma.getdata(np.asanyarray(lists))[known].tolist()
+        sizes[known] = [len(values) for values in some]
+        flat = np.concatenate(some)
+        into[np.arange(into.shape[1]) < sizes[:, None]] = (
+            flat.astype("datetime64[us]") if flat.dtype.kind == "M" else flat
+        )
+    return into, sizes
 
 
 def _unmasked(column: Array, fill: Any, dtype: Any) -> Array:

@@ -86,10 +86,8 @@ def seeds64(*fields: Template, values: Sequence[int] | Sequence[str], key: bytes
     """`seed64` of the fields with one of the values for EACH, for every value: uint64 (n,). The values are all whole
     numbers or all texts."""
     is_text = len(values) > 0 and isinstance(values[0], str)
-    payloads = [v.encode("utf-8", "surrogatepass") for v in values] if is_text else [b"%d" % v for v in values]  # type: ignore[union-attr,str-bytes-safe]
-    tag, around = b"s" if is_text else b"i", {}
-    for size in set(map(len, payloads)):
-        around[size] = _around(fields, tag, size)
+    tag, payloads = b"s" if is_text else b"i", [str(value).encode("utf-8", "surrogatepass") for value in values]
+    around = {size: _around(fields, tag, size) for size in set(map(len, payloads))}
     blake = partial(hashlib.blake2b, key=key, digest_size=8)
     digests = b"".join([blake(payload.join(around[len(payload)])).digest() for payload in payloads])
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)

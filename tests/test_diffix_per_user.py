@@ -202,7 +202,7 @@ def test_a_user_with_rows_at_both_ends_of_a_range_is_outside_once(keys: str) -> 
         engine = DuckEngine(Table(SCHEMA, frame), bytes([salt]) * 32)
         plan = diffix().plan(asked, History(SCHEMA))
         assert isinstance(plan, Plan)
-        made = refined(diffix(), engine.run([plan]), engine.run).made.get("shrink-and-drop", [])
+        made = refined(diffix(), engine.run([plan]), engine.run).made.get("shrink-and-drop", list)()
         outside += [line["users outside"] for line in made if line["shrunk to"][0] > 1 and line["shrunk to"][1] <= 95]
     assert len(outside) > 3
     assert set(outside) == {1}

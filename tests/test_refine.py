@@ -101,15 +101,18 @@ def test_narrower_ranges_of_single_buckets(key: str, rows_a_user: int) -> None:
     made, x = engine(rows_a_user), Ref("x", Kind.REAL)
     base = plan(f"SELECT {key}, count(*), sum(x) FROM t WHERE x >= 0 AND x < 1000 GROUP BY {key}", top=2)
     keys = made.run([base]).keys[0]
-    parts = tuple(Within((value,), ((x, float(i), i + 9.5),)) for i, value in enumerate(keys) if i != 1)
-    together = made.run([replace(base, within=parts)])
-    assert together.keys[0].tolist() == [part.keys[0] for part in parts]
-    for at, part in enumerate(parts):
-        alone = made.run([replace(base, within=(part,))])
-        _, low, high = part.ranges[0]
-        ranged = plan(f"SELECT {key}, count(*), sum(x) FROM t WHERE x >= {low} AND x < {high} GROUP BY {key}", top=2)
+    places = [i for i in range(len(keys)) if i != 1]
+    low, high = (np.array([i + more for i in places], dtype=object) for more in (0.0, 9.5))
+    together = made.run([replace(base, within=Within((keys[places],), ((x, low, high),)))])
+    assert together.keys[0].tolist() == keys[places].tolist()
+    for at in range(len(places)):
+        one = slice(at, at + 1)
+        alone = made.run([replace(base, within=Within((keys[places][one],), ((x, low[one], high[one]),)))])
+        ranged = plan(
+            f"SELECT {key}, count(*), sum(x) FROM t WHERE x >= {low[at]} AND x < {high[at]} GROUP BY {key}", top=2
+        )
         asked = made.run([ranged])
-        place = asked.keys[0].tolist().index(part.keys[0])
+        place = asked.keys[0].tolist().index(keys[places[at]])
         for found, row in ((alone, 0), (asked, place)):
             assert found.values[row].tolist() == together.values[at].tolist()
             assert found.uid_xor[row] == together.uid_xor[at]

@@ -2,7 +2,7 @@
 
 A case is a title, the analyst's statement, and the statement that DuckDB gets. Words in brackets before the title ask
 for extras of a plan: users, uid_xor, many (rows a user), floated=column, top=number,
-fewest=number, edges=column, within=number (the first so many of WITHIN).
+fewest=number, edges=column, beyond=column (20 and 30), within=number (so many parts).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.model import Column, Kind, Schema
@@ -53,10 +54,15 @@ MANY = [(row[0] % 4, *row[1:]) for row in ROWS]
 
 
 AGE, HIRED = Ref("age", Kind.INTEGER), Ref("hired", Kind.DATE)
-WITHIN = tuple(
-    Within((dept,), ((AGE, low, low + 5), (HIRED, date(2020, 1, 1), date(2021, 1, 1))))
-    for dept, low in (("it's", 20), (None, 30))
-)
+YEAR = date(2020, 1, 1), date(2021, 1, 1)
+
+
+def within(parts: int) -> Within | None:
+    """So many parts of buckets, with one range that differs and one that does not."""
+    depts, low = np.array(["it's", None], dtype=object), np.array([20, 30], dtype=object)
+    year = (np.full(2, day, dtype=object)[:parts] for day in YEAR)
+    ranges = ((AGE, low[:parts], low[:parts] + 5), (HIRED, *year))
+    return Within((depts[:parts],), ranges) if parts else None
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Case:
 
     def plan(self, query: Query) -> Plan:
         values = dict(option.split("=") for option in self.options if "=" in option)
-        floated, edges = values.get("floated"), values.get("edges")
+        floated, edges, beyond = (values.get(name) for name in ("floated", "edges", "beyond"))
         return Plan(
             query,
             users="users" in self.options,
@@ -78,7 +84,8 @@ class Case:
             top=int(values.get("top", 0)),
             fewest=int(values.get("fewest", 0)),
             edges=(Ref(edges, SCHEMA.column(edges).kind),) if edges else (),
-            within=WITHIN[: int(values.get("within", 0))],
+            beyond=((Ref(beyond, SCHEMA.column(beyond).kind), 20, 30),) if beyond else (),
+            within=within(int(values.get("within", 0))),
         )
 
 

@@ -14,7 +14,7 @@ from defenses.diffix.explain import explained
 from defenses.diffix.layers import Noise, Rules, Seeds, floated_of, layers_of, pieces, seeds_of
 from defenses.diffix.low_count import thresholds
 from defenses.diffix.restrictions import refusal
-from defenses.diffix.shrink import ranges_of, shrunk
+from defenses.diffix.shrink import asked_of, shrunk
 from harness.model import Refused, Schema
 from harness.plugin import Defense, Log, Refining, Rows, param
 from harness.sql import Buckets, Plan, Query
@@ -93,7 +93,7 @@ class diffix(Defense):
             top=2 * math.ceil(largest),
             fewest=fewest,
             notices=notices,
-            edges=tuple(r.column for r in ranges_of(query)) if self.shrink_and_drop else (),
+            **(asked_of(query) if self.shrink_and_drop else {}),
         )
 
     def refine(self, buckets: Buckets) -> Refining:

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from defenses.diffix.snapping import Bounds, grid_range, snapped
 from harness.model import Array, Kind
 from harness.sql.query import Scalar
+
+Whole = NDArray[np.int64]
 
 NEAR = 1e-9  # relative: nearer to a bound of the grid doubles do not tell on which side a decimal fraction lies
 LARGEST = 2.0**50
@@ -24,25 +26,30 @@ EPOCH = datetime(1970, 1, 1)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def ranges_around(low: Array, high: Array, kind: Kind) -> Iterator[tuple[Bounds, NDArray[np.int64]]]:
-    """`around` of many pairs, in the numbers of `plan.Edges`, shape (n,): each range that comes out, and the places of
-    the pairs it is around. Pairs that have none are left out."""
-    found: dict[Bounds, list[NDArray[np.int64]]] = {}
-    rows = np.arange(len(low))
+def ranges_around(low: Array, high: Array, kind: Kind) -> tuple[list[Bounds], Whole]:
+    """`around` of many pairs, in the numbers of `plan.Edges`, shape (n,): the ranges that come out, and which of them
+    is around each pair, int64 (n,), -1 where none is."""
+    found: dict[Bounds, int] = {}
+    which = np.full(len(low), -1, dtype=np.int64)
+    sure = np.zeros(len(low), dtype=bool)
     if kind.is_number:
         sure, places = on_the_grid(low, high, kind)
-        distinct, code, sizes = np.unique(places[sure], axis=0, return_inverse=True, return_counts=True)
-        groups = np.split(rows[sure][np.argsort(code.ravel(), kind="stable")], np.cumsum(sizes)[:-1])
-        for place, group in zip(distinct.astype(np.int64).tolist(), groups, strict=False):
-            with suppress(OverflowError):
-                found.setdefault(grid_range(*place, kind), []).append(group)
-        rows = rows[~sure]
-    for at in rows.tolist():
-        with suppress(OverflowError):
-            bounds = around(value_of(low[at], kind), value_of(high[at], kind), kind)
-            found.setdefault(bounds, []).append(np.array([at]))
-    for bounds, pieces in found.items():
-        yield bounds, np.concatenate(pieces)
+        distinct, code = np.unique(places[sure], axis=0, return_inverse=True)
+        ranges = [_found(found, grid_range, *place, kind) for place in distinct.astype(np.int64).tolist()]
+        which[sure] = np.array([-1, *ranges])[code.ravel() + 1]
+    rest = np.flatnonzero(~sure)
+    pairs = pd.MultiIndex.from_arrays([low[rest], high[rest]])
+    code, distinct = pairs.factorize()
+    ranges = [_found(found, around, value_of(a, kind), value_of(b, kind), kind) for a, b in distinct]
+    which[rest] = np.array([-1, *ranges])[code + 1]
+    return list(found), which
+
+
+def _found(found: dict[Bounds, int], find: Callable[..., Bounds], *of: Any) -> int:
+    try:
+        return found.setdefault(find(*of), len(found))
+    except OverflowError:
+        return -1
 
 
 @lru_cache(maxsize=10_000)

@@ -276,6 +276,8 @@ class Noise:
         of_bucket = self._users if users is None else users
         for sort, is_dynamic in (("static", False), ("dynamic", True)):
             rows = np.flatnonzero((seeds.dynamic == is_dynamic) & (True if of is None else of[seeds.bucket]))
+            if not len(rows):
+                continue
             key = digest("diffix", sort, purpose, key=self._salt, size=16)
             if is_dynamic:
                 samples[rows] = gaussian(mix(key, seeds.word[rows], of_bucket[seeds.bucket[rows]]))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from math import ceil, floor
 
@@ -34,12 +34,43 @@ def snapped(low: Scalar, high: Scalar, kind: Kind) -> Bounds:
     return _snapped_number(_fraction(low), _fraction(high), kind)
 
 
+@lru_cache(maxsize=10_000)
 def grid_range(step: int, power: int, index: int, kind: Kind) -> Bounds:
     """The aligned range of numbers that is step · 10^power wide, and the index-th of this width. Raises OverflowError
     where its bounds are no values of the column's kind."""
     width = step * Fraction(10) ** power
     start = index * _offset(width, kind)
     return _bound(start, kind), _bound(start + width, kind)
+
+
+@lru_cache(maxsize=10_000)
+def middle(low: Scalar, high: Scalar, kind: Kind) -> tuple[Scalar, Scalar]:
+    """Two numbers p <= q: an aligned range with a value of [low, high) below p and one above q has all of it. They are
+    as far from both ends as can be."""
+    first, last = _fraction(low), _fraction(high)
+    parts = set()
+    for width in _widths_around(first, last):
+        offset = _offset(width, kind)
+        for index in range(floor((first - width) / offset), ceil(last / offset) + 1):
+            start, end = max(index * offset, first), min(index * offset + width, last)
+            if start < end and (start > first or end < last):
+                parts.add((start, end))
+    cuts = {bound for part in parts for bound in part} | {(first + last) / 2}
+    pairs = [(p, max([p, *(end for start, end in parts if start < p)])) for p in sorted(cuts)]
+    p, q = max(pairs, key=lambda pair: min(pair[0] - first, last - pair[1]))
+    return (ceil(p), ceil(q) - 1) if kind is Kind.INTEGER else (float(p), float(q))
+
+
+def _widths_around(low: Fraction, high: Fraction) -> Iterator[Fraction]:
+    """The largest width of the grid below that of [low, high), and all larger ones with a bound of its own inside. A
+    range of a smaller width is a part of one of the largest width below."""
+    exponent = len(str(floor(high - low))) - 2 if high - low >= 1 else -len(str(floor(1 / (high - low)))) - 1
+    widths = [step * Fraction(10) ** power for power in (exponent, exponent + 1) for step in STEPS]
+    yield max(width for width in widths if width < high - low)
+    for width in _widths(high - low):
+        yield width
+        if width / 2 > max(abs(low), abs(high)):
+            return
 
 
 def stated(low: Scalar, high: Scalar, kind: Kind) -> Bounds:

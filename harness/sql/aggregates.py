@@ -45,8 +45,10 @@ def sides(i: int, aggregate: Aggregate, part: exp.Expr, rows: exp.Expr | None, t
     match aggregate.function:
         case "count":
             everybody = aggregate.on is None or aggregate.distinct  # has a row, or the uid
-            some = None if everybody else exp.GT(this=part.copy(), expression=zero)
-            return side(f"{HIGH}%s{i}", double(part), some, top)
+            several = exp.GT(this=part.copy(), expression=exp.Literal.number(1))
+            largest = over(call("max", double(part), exp.Literal.number(top)), several)
+            number = over(count(), exp.GT(this=part.copy(), expression=zero))
+            return [named(largest, f"{HIGH}e{i}"), *([] if everybody else [named(number, f"{HIGH}n{i}")])]
         case "max":
             return side(f"{HIGH}%s{i}", double(part), known(part), top)
         case "min":

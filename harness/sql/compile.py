@@ -6,8 +6,10 @@ many rows a user  the same over a sub-query that first groups by key and user, w
 A plan with `stored_below` becomes the union of two such statements, of the table and of its stored version.
 
 Contributions to aggregate 0 come as 0t0, 0n0, 0s0: the most extreme ones of side 0 (`plan.HIGH`), the number of users
-and the sum; 1t0 … of side 1, 2t0 … of side 2. x0 is the XOR of the users with a value in the column of aggregate 0.
-f0 are the floated values of the first such column; s0l, s0h and s0n the span of the first such column.
+and the sum; 1t0 … of side 1, 2t0 … of side 2. Of a count 0e0 are the largest ones above 1, NULL where there are none;
+the sum is the aggregate, and the number of users that of the bucket where it is not there. x0 is the XOR of the users
+with a value in the column of aggregate 0. f0 are the floated values of the first such column; s0l, s0h and s0n the span
+of the first such column.
 
 Contributions to a stddev are squares of the distance from the bucket's average, which a window function puts beside
 every row. Medians and DISTINCT values are looked up in statements of their own, joined by the keys.
@@ -21,7 +23,7 @@ from dataclasses import replace
 from sqlglot import exp
 
 from harness.model import Kind
-from harness.sql import astray, edges, joins, users
+from harness.sql import alone, astray, edges, joins, users
 from harness.sql.aggregates import SQUARE, aggregate_tree, count, double, known, measured, merged, of_user, over, sides
 from harness.sql.apart import Rows, counts_users, is_apart, joined, positions, same_keys, with_apart
 from harness.sql.astray import picked, strayed
@@ -33,11 +35,12 @@ from harness.sql.plan import ROW_NUMBER, STORED, UID_HASH, Plan
 from harness.sql.query import Aggregate, Query, Ref, is_of_users
 
 
-def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> str:
+def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"", alone_in: tuple[str, ...] = ()) -> str:
     """The SQL that gives one row a bucket, ordered by keys: k0 …, a0 …, then the extras that the plan asks for. The
-    salt keys the choice of rows where the plan has a sample. Of joined tables a user can have several rows."""
+    salt keys the choice of rows where the plan has a sample. Of joined tables a user can have several rows. `alone_in`:
+    of `alone.columns_of` the plan those for which the table tells which rows are alone."""
     unique_uid = unique_uid and plan.query.joins is None
-    tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid, salt)
+    tree: exp.Select | exp.Union = _tree(plan, uid, unique_uid, salt, alone_in)
     if plan.stored_below > 0:
         stored = replace(plan, query=replace(plan.query, table=STORED))
         both = (_tree(plan, uid, unique_uid, salt), _tree(stored, uid, unique_uid, salt))
@@ -45,13 +48,13 @@ def compile_plan(plan: Plan, uid: str, unique_uid: bool, salt: bytes = b"") -> s
     return tree.sql(dialect="duckdb", copy=False)
 
 
-def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes) -> exp.Select:
+def _tree(plan: Plan, uid: str, unique_uid: bool, salt: bytes, alone_in: tuple[str, ...] = ()) -> exp.Select:
     aggregates = tuple(aggregate.of for aggregate in plan.query.aggregates)
     plan = strayed(replace(plan, query=replace(plan.query, aggregates=aggregates)))
     unique_uid = unique_uid or users.are_unique(plan)
     rows = _rows_of(plan, uid, salt)
-    two_levels = (plan.top or plan.edges) and not unique_uid
-    select = _two_levels(plan, uid, rows) if two_levels else _one_level(plan, uid, unique_uid, rows)
+    two_levels = (plan.top or plan.edges or plan.beyond) and not unique_uid
+    select = _two_levels(plan, uid, rows, alone_in) if two_levels else _one_level(plan, uid, unique_uid, rows)
     select = _with_first(plan, select, rows) if plan.first else select
     for i, aggregate in enumerate(plan.query.aggregates if plan.top else ()):
         if is_apart(aggregate, uid, unique_uid):
@@ -132,7 +135,8 @@ def _one_level(plan: Plan, uid: str, unique_uid: bool, rows: Rows) -> exp.Select
         if aggregate.function != "count" and not is_apart(aggregate, uid, unique_uid):  # of counts all are 1
             part = _quoted(f"{SQUARE}{i}") if aggregate.function == "stddev" else measured(aggregate)
             columns += sides(i, aggregate, part, None, plan.top)
-    columns += edges.of_bucket([_ends(ref, query) for ref in plan.edges])
+    columns += edges.of_bucket([_ends(ref, query) for ref in plan.edges], plan.ends)
+    columns += edges.beyond_of_bucket([edges.beyond(*bounds, _ends(bounds[0], query)) for bounds in plan.beyond])
     number = count() if unique_uid else count(user, distinct=True)
     return _grouped(rows(columns), query, plan.fewest, number)
 
@@ -225,18 +229,23 @@ def formula_text(query: Query) -> str:
     return query_text(replace(query, aggregates=(), outputs=()))
 
 
-def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
-    """Per key and user first, so that single users' contributions to each aggregate are known."""
+def _two_levels(plan: Plan, uid: str, by_rows: Rows, alone_in: tuple[str, ...]) -> exp.Select:
+    """Per key and user first, so that single users' contributions to each aggregate are known. What is `single` is
+    that of a user who has one row."""
     query = plan.query
     inner = [_as(term_tree(key), f"k{i}") for i, key in enumerate(query.keys)]
     inner += [_as(_quoted(UID_HASH), "h")]  # no two users have the same
+    single = [column.copy() for column in inner]
     outer = [_as(_quoted(f"k{i}"), f"k{i}") for i in range(len(query.keys))]
     for i, aggregate in enumerate(query.aggregates):
         part, rows = _quoted(f"c{i}"), _quoted(f"n{i}")
         apart = is_apart(aggregate, uid, False)
         inner += [_as(count(term_tree(aggregate.on)) if apart and aggregate.on else of_user(i, aggregate), f"c{i}")]
+        of_row = alone.number(aggregate) if apart and aggregate.on else alone.of_row(i, aggregate)
+        single += [_as(of_row, f"c{i}")]
         if aggregate.function in ("avg", "stddev") and not apart:
             inner += [_as(count(measured(aggregate)), f"n{i}")]
+            single += [_as(alone.number(aggregate), f"n{i}")]
         if not apart:
             outer.append(_as(merged(aggregate, part, rows), f"a{i}"))
             outer += sides(i, aggregate, part, rows, plan.top) if plan.top else []
@@ -247,7 +256,11 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
             outer.append(_as(over(_xor("h", distinct=False), has_value), f"x{i}"))
     outer += [_as(count(), "users"), _as(_xor("h", distinct=False), "uid_xor")]
     inner += edges.of_user([term_tree(ref) for ref in plan.edges])
-    outer += edges.of_bucket([edges.of_user_columns(i) for i in range(len(plan.edges))])
+    single += edges.of_row([term_tree(ref) for ref in plan.edges])
+    outer += edges.of_bucket([edges.of_user_columns(i) for i in range(len(plan.edges))], plan.ends)
+    inner += edges.beyond_of_user(plan.beyond)
+    single += edges.beyond_of_row(plan.beyond)
+    outer += edges.beyond_of_bucket([edges.beyond_of_user_columns(i) for i in range(len(plan.beyond))])
     for i, ref in enumerate(plan.floated):
         inner.append(_as(_distinct_values(term_tree(ref)), f"f{i}"))
         listed = _call("flatten", _call("list", _quoted(f"f{i}")))
@@ -263,7 +276,13 @@ def _two_levels(plan: Plan, uid: str, by_rows: Rows) -> exp.Select:
         inner.append(_as(_call("list", exp.Distinct(expressions=[_cell(plan.cells)])), "cells"))
         listed = _call("flatten", _call("list", _quoted("cells")))
         outer.append(_as(_call("len", _call("list_distinct", listed)), "cells"))
+    users: exp.Select | exp.Union
     users = by_rows(inner).group_by(*(exp.Literal.number(i + 1) for i in range(len(query.keys) + 1)), copy=False)
+    if alone_in:
+        others = users.where(alone.is_not_alone(alone_in), copy=False)
+        users = exp.union(
+            by_rows(single).where(alone.is_alone(alone_in), copy=False), others, distinct=False, copy=False
+        )
     return _grouped(
         exp.select(*outer).from_(users.subquery("per_user", copy=False), copy=False), query, plan.fewest, count()
     )

@@ -55,7 +55,7 @@ def columns(plan: Plan) -> Iterator[Ref]:
     for condition in query.conjuncts:
         yield from columns_of(condition)
     yield from (*plan.floated, *plan.spans, *plan.edges)
-    for ref, _, _ in plan.within[0].ranges if plan.within else ():
+    for ref, _, _ in (*plan.beyond, *(plan.within.ranges if plan.within else ())):
         yield ref
 
 

@@ -35,15 +35,19 @@ class Sample:
     once: bool = False
 
 
-EDGES = 16  # users known at each end of a column
+EDGES = 16  # users known at each end of a column, at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Within:
-    """One bucket, by its keys (NULL as None), and ranges (column, a, b): of its rows those with a <= column < b."""
+    """Parts of buckets, M in number: `keys` say of which bucket, and `ranges`, columns with their bounds a and b, which
+    of its rows, those with a <= column < b. Keys and bounds are arrays of object (M,), NULL as None."""
 
-    keys: tuple[Any, ...]
-    ranges: tuple[tuple[Ref, Scalar, Scalar], ...]
+    keys: tuple[Array, ...]
+    ranges: tuple[tuple[Ref, Array, Array], ...]
+
+    def __len__(self) -> int:
+        return len(self.keys[0] if self.keys else self.ranges[0][1])
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,11 @@ class Plan:
     the so many most extreme contributions of single users to each aggregate (see `Contributions`; 0: not asked) and the
     rows around each median with up to half as many users left out at either end (see `Middles`),
     `first` the so many first records behind each sum and avg (see `FirstRecords`), `edges` the lowest and highest users
-    of these columns (see `Edges`; without `top` no medians and, of DISTINCT aggregates, only count(DISTINCT uid) can be
-    answered beside them). Buckets of less than `fewest` users do not come back at all.
+    of these columns, `ends` at either end (see `Edges`; without `top` no medians and, of DISTINCT aggregates, only
+    count(DISTINCT uid) can be answered beside them), `beyond` the numbers of users who have a value of these columns
+    below the first number, and above the second one. Buckets of less than `fewest` users do not come back at all.
 
-    `within`: if not empty, only these buckets, and of each only these rows; all have ranges of the same columns.
+    `within`: only these parts of buckets.
 
     A bucket of fewer than `stored_below` records is answered from the version of the table that the defense stored
     beside it (`model.Table.stored`), whose conditions and keys are then those of that version; 0: none is.
@@ -82,7 +87,9 @@ class Plan:
     domains: tuple[Ref, ...] = ()
     sample: Sample | None = None
     edges: tuple[Ref, ...] = ()
-    within: tuple[Within, ...] = ()
+    ends: int = EDGES
+    beyond: tuple[tuple[Ref, Scalar, Scalar], ...] = ()
+    within: Within | None = None
     astray: Sample | None = None
 
     @property
@@ -109,7 +116,9 @@ class Plan:
             sample=other.sample or self.sample,
             astray=other.astray or self.astray,
             edges=tuple(dict.fromkeys(self.edges + other.edges)),
-            within=other.within or self.within,
+            ends=max(self.ends, other.ends),
+            beyond=tuple(dict.fromkeys(self.beyond + other.beyond)),
+            within=self.within if other.within is None else other.within,
         )
 
 
@@ -175,7 +184,7 @@ class Edges:
     """Who lies at the ends of a column: `low` (N, 16), ascending, the smallest values of the users who have the
     lowest, `high` (N, 16), descending, the largest of those who have the highest; float64 of a column of reals, else
     int64, dates and times as microseconds since 1970. `known`: int64 (N,), how many entries there are, 0 where the
-    plan did not ask. A user who has several rows can be at both ends."""
+    plan did not ask; the others are 0. A user who has several rows can be at both ends."""
 
     low: Array
     high: Array
@@ -201,7 +210,8 @@ class Buckets:
     - `table_users`: all users of the table; `one_row_per_user`: whether every user has one row
     - `salt`: 32 secret bytes of this trial, for noise that must be the same every time
     - `domains`: by column name, the number of different values in the table, NULL among them
-    - `edges`: by column name; `made`: named tables (a dict a row) of how a defense refined the buckets, for researchers
+    - `edges`: by column name; `beyond`: by column name, int64 (N, 2), 0 where the plan did not ask
+    - `made`: named tables (a dict a row) of how a defense refined the buckets, made for researchers who ask for them
     - `analyst`: who asks; `memory`: what defenses keep from one batch of this session to the next, each under itself
 
     A defense answers by returning other Buckets: `keep` drops, `with_values` changes.
@@ -229,7 +239,8 @@ class Buckets:
     analyst: str = ""
     memory: dict[Any, Any] = field(default_factory=dict, repr=False)
     edges: dict[str, Edges] = field(default_factory=dict)
-    made: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    beyond: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    made: dict[str, Callable[[], list[dict[str, Any]]]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.query)
@@ -253,6 +264,7 @@ class Buckets:
             first=None if self.first is None else self.first.keep(mask),
             middles=None if self.middles is None else self.middles.keep(mask),
             edges={name: edges.keep(mask) for name, edges in self.edges.items()},
+            beyond={name: column[mask] for name, column in self.beyond.items()},
         )
 
     def put(self, rows: NDArray[np.int64], other: Buckets, which: NDArray[np.int64]) -> Buckets:

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from harness.model import Kind
+from harness.model import Array, Kind
 from harness.sql import edges, joins
 from harness.sql.aggregates import aggregate_tree, known, over
 from harness.sql.edges import PART
 from harness.sql.expressions import cast, column_tree, condition_tree, term_tree
 from harness.sql.functions import finite
 from harness.sql.nodes import call, named, quoted
-from harness.sql.plan import ROW_NUMBER, UID_HASH, Plan
-from harness.sql.query import PerUser, Query, Ref, Scalar, is_of_users
+from harness.sql.plan import ROW_NUMBER, UID_HASH, Plan, Within
+from harness.sql.query import PerUser, Query, Ref, is_of_users
 
 LOW, HIGH, ALL = "#low ", "#high ", "#all "
 USERS = "users"
@@ -40,14 +40,15 @@ def source(plan: Plan, uid: str) -> exp.Expr:
         named(call("min", quoted(ROW_NUMBER)), ROW_NUMBER),
         *(named(_value(ref), column_tree(ref).name) for ref in _values(plan)),
     ]
-    for ref in filter(lambda ref: is_raw(ref, query), dict.fromkeys((*plan.spans, *plan.edges))):
+    ends_of = (*plan.spans, *plan.edges, *(ref for ref, _, _ in plan.beyond))
+    for ref in filter(lambda ref: is_raw(ref, query), dict.fromkeys(ends_of)):
         columns.append(named(call("min", quoted(ref.name)), LOW + ref.name))
         columns.append(named(call("max", quoted(ref.name)), HIGH + ref.name))
     for ref in filter(lambda ref: is_raw(ref, query), dict.fromkeys((*plan.floated, *plan.spans))):
         every = over(call("list", exp.Distinct(expressions=[quoted(ref.name)])), known(quoted(ref.name)))
         columns.append(named(call("coalesce", every, exp.Array(expressions=[])), ALL + ref.name))
     by = [quoted(uid)]
-    if len(plan.within) > 1:
+    if plan.within and len(plan.within) > 1:
         by.append(exp.column(NUMBER, table=ROWS, quoted=True))
         columns.append(named(by[-1].copy(), NUMBER))
     rows = exp.select(*columns).from_(joins.source(plan), copy=False)
@@ -58,12 +59,13 @@ def source(plan: Plan, uid: str) -> exp.Expr:
 
 def within(select: exp.Select, plan: Plan, of_rows: bool = False) -> exp.Select:
     """The select over the rows, or over the users, of the plan's parts."""
-    if not plan.within:
+    if plan.within is None:
         return select
-    tests = list(_tests(plan, of_rows))
+    tests = list(_tests(plan.within, plan.query, of_rows))
     name = ROWS if of_rows else PART
-    rows = [[str(at), *(test.bounds[at] for test in tests)] for at in range(len(plan.within))]
-    cells, table = edges.of_parts(name, [NUMBER, *(f"{name} {i}" for i in range(len(tests)))], rows)
+    numbers = [str(at) for at in range(len(plan.within))]
+    names = [NUMBER, *(f"{name} {i}" for i in range(len(tests)))]
+    cells, table = edges.of_parts(name, names, [numbers, *(test.bounds for test in tests)])
     conditions: list[exp.Expr] = [
         test.compares(this=test.of, expression=exp.cast(cell, edges.TYPES[test.kind]))
         for test, cell in zip(tests, cells[1:], strict=True)
@@ -84,22 +86,24 @@ class _Test:
     of: exp.Expr
     compares: type[exp.Binary]
     kind: Kind
-    bounds: tuple[Scalar | None, ...]
+    bounds: Array
 
 
-def _tests(plan: Plan, of_rows: bool) -> Iterator[_Test]:
-    for i, key in enumerate(() if of_rows else plan.query.keys):
-        yield _Test(term_tree(key), exp.NullSafeEQ, key.kind, tuple(part.keys[i] for part in plan.within))
-    for i, (ref, _, _) in enumerate(plan.within[0].ranges):
-        if is_raw(ref, plan.query) is of_rows:
-            ranges = [part.ranges[i] for part in plan.within]
-            yield _Test(column_tree(ref), exp.GTE, ref.kind, tuple(low for _, low, _ in ranges))
-            yield _Test(column_tree(ref), exp.LT, ref.kind, tuple(high for _, _, high in ranges))
+def _tests(parts: Within, query: Query, of_rows: bool) -> Iterator[_Test]:
+    for key, values in zip(() if of_rows else query.keys, parts.keys, strict=False):
+        yield _Test(term_tree(key), exp.NullSafeEQ, key.kind, values)
+    for ref, low, high in parts.ranges:
+        if is_raw(ref, query) is of_rows:
+            yield _Test(column_tree(ref), exp.GTE, ref.kind, low)
+            yield _Test(column_tree(ref), exp.LT, ref.kind, high)
 
 
 def are_unique(plan: Plan) -> bool:
     """Whether each user stands in a bucket once: he does unless parts of the plan are parts of one bucket."""
-    return plan.query.per_user and len({part.keys for part in plan.within}) == len(plan.within)
+    parts = plan.within
+    if not plan.query.per_user or parts is None or len(parts) == 1:
+        return plan.query.per_user
+    return bool(parts.keys) and len(set(zip(*parts.keys, strict=True))) == len(parts)
 
 
 def ends(ref: Ref, query: Query) -> tuple[exp.Expr, exp.Expr]:

@@ -3,49 +3,49 @@
 --- BETWEEN
 SELECT count(*) FROM staff WHERE age BETWEEN 20 AND 30;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('23' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('24' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 20, integer 30
 -- layer dynamic: age range integer 20, integer 30
 
 --- two inequalities
 SELECT count(*) FROM staff WHERE age >= 20 AND 30 > age;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('23' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('24' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 20, integer 30
 -- layer dynamic: age range integer 20, integer 30
 
 --- two inequalities, the upper end included
 SELECT count(*) FROM staff WHERE age >= 20 AND age <= 30;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('23' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('24' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 20, integer 30
 -- layer dynamic: age range integer 20, integer 30
 
 --- not aligned
 SELECT count(*) FROM staff WHERE age BETWEEN 21 AND 29;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('23' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('24' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 20, integer 30
 -- layer dynamic: age range integer 20, integer 30
 
 --- across a multiple of the width
 SELECT count(*) FROM staff WHERE age BETWEEN 17 AND 24;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('15' AS BIGINT)) AND ("age" < CAST('25' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('18' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('19' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('15' AS BIGINT)) AND ("age" < CAST('25' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 15, integer 25
 -- layer dynamic: age range integer 15, integer 25
 
 --- one whole number
 SELECT count(*) FROM staff WHERE age BETWEEN 20 AND 21;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('21' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('21' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('20' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('21' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age = integer 20, integer 20, 1
 -- layer dynamic: age = integer 20, integer 20, 1
 
 --- real numbers
 SELECT count(*) FROM staff WHERE pay BETWEEN 0.1 AND 0.9;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("pay", 16) AS "el0", MAX("pay", 16) AS "eh0" FROM "staff" WHERE ("pay" >= CAST('0.0' AS DOUBLE)) AND ("pay" < CAST('1.0' AS DOUBLE)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "pay" < CAST('0.25' AS DOUBLE)) AS "bl0", COUNT(*) FILTER(WHERE "pay" > CAST('0.5' AS DOUBLE)) AS "bh0" FROM "staff" WHERE ("pay" >= CAST('0.0' AS DOUBLE)) AND ("pay" < CAST('1.0' AS DOUBLE)) HAVING COUNT(*) >= 2;
 -- layer static: pay range number 0.0, number 1.0
 -- layer dynamic: pay range number 0.0, number 1.0
 
@@ -101,7 +101,7 @@ SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor",
 --- trunc
 SELECT count(*) FROM staff WHERE trunc(age, -1) = 20;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('23' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('24' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 20, integer 30
 -- layer dynamic: age range integer 20, integer 30
 
@@ -115,14 +115,14 @@ SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor" 
 --- round
 SELECT count(*) FROM staff WHERE round(age, -1) = 20;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('15' AS BIGINT)) AND ("age" < CAST('25' AS BIGINT)) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('18' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('19' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('15' AS BIGINT)) AND ("age" < CAST('25' AS BIGINT)) HAVING COUNT(*) >= 2;
 -- layer static: age range integer 15, integer 25
 -- layer dynamic: age range integer 15, integer 25
 
 --- beside an equality
 SELECT count(*) FROM staff WHERE age BETWEEN 20 AND 30 AND dept = 'CS';
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("age", 16) AS "el0", MAX("age", 16) AS "eh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) AND ("dept" = 'CS') HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "age" < CAST('23' AS BIGINT)) AS "bl0", COUNT(*) FILTER(WHERE "age" > CAST('24' AS BIGINT)) AS "bh0" FROM "staff" WHERE ("age" >= CAST('20' AS BIGINT)) AND ("age" < CAST('30' AS BIGINT)) AND ("dept" = 'CS') HAVING COUNT(*) >= 2;
 -- layer static: age range integer 20, integer 30
 -- layer dynamic: age range integer 20, integer 30
 -- layer static: dept = text CS, text CS, 1

@@ -31,7 +31,7 @@ SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor" 
 --- HAVING a range, from the query
 SELECT count(*) FROM (SELECT uid FROM staff GROUP BY uid HAVING avg(pay) BETWEEN 0 AND 20) AS x;
 =>
-SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", MIN("#user avg(pay)", 16) AS "el0", MAX("#user avg(pay)", 16) AS "eh0" FROM (SELECT "uid", ANY_VALUE("#uid_hash") AS "#uid_hash", MIN("#row") AS "#row", CASE WHEN ISFINITE(AVG("pay")) THEN AVG("pay") END AS "#user avg(pay)" FROM "staff" GROUP BY "uid") AS users WHERE "#user avg(pay)" >= CAST('0.0' AS DOUBLE) AND "#user avg(pay)" < CAST('20.0' AS DOUBLE) HAVING COUNT(*) >= 2;
+SELECT COUNT(*) AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", COUNT(*) FILTER(WHERE "#user avg(pay)" < CAST('5.0' AS DOUBLE)) AS "bl0", COUNT(*) FILTER(WHERE "#user avg(pay)" > CAST('10.0' AS DOUBLE)) AS "bh0" FROM (SELECT "uid", ANY_VALUE("#uid_hash") AS "#uid_hash", MIN("#row") AS "#row", CASE WHEN ISFINITE(AVG("pay")) THEN AVG("pay") END AS "#user avg(pay)" FROM "staff" GROUP BY "uid") AS users WHERE "#user avg(pay)" >= CAST('0.0' AS DOUBLE) AND "#user avg(pay)" < CAST('20.0' AS DOUBLE) HAVING COUNT(*) >= 2;
 -- layer static: pay range number 0.0, number 20.0
 -- layer dynamic: pay range number 0.0, number 20.0
 
