@@ -34,7 +34,7 @@ class chaff(Attack):
     Source: Diffix-Birch §2 and §5.2.4 (chaff attack).
     """
 
-    effort = ("wordings", (1, 4, 16, 64, 256))
+    effort = ("wordings", (1, 4, 16, 64))
 
     columns: tuple[str, ...] = param((), "the columns A and B are taken from; empty: the usual ones of the dataset")
     wordings: int = param(20, "wordings that are asked", unit="queries", low=1, high=100_000)
