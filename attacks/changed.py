@@ -17,6 +17,7 @@ Moments = tuple[Floats, Floats, Floats]
 EXACT = 1e-6  # standard deviation of what is left where an answer is exact but for the last digits of a double
 SIGMAS = np.r_[EXACT, np.geomspace(1e-2, 1e4, 31)]  # of fresh noise in a difference, in users
 ROUNDED = 1 / 6  # variance of a difference of two rounded numbers
+LAYERS = ((1, 1), (1, 0), (0, 0))  # static and dynamic ones, static ones, none
 LEAVING = np.array([1, 2, 3, 4])  # users by whom a set may have changed
 LOG_LEAVING = np.log(0.5**LEAVING / (0.5**LEAVING).sum())
 SHADOWS = (0.01, 0.1, 0.3, 1.0, 3.0)  # others who are left out with the victim whatever is asked, expected number
@@ -58,9 +59,9 @@ def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     victim out: N(0, 2), the same in all repetitions. One of a set that has changed by n users is n, and besides the two
     dynamic samples, with and without, of each of the k shared conditions: N(n, 2k + 2); repetitions differ by the
     samples of `idle` idle conditions, variance 2 each. So says Birch; on top there may be fresh noise of deviation σ,
-    and where all answers are whole numbers they have been rounded. The other model is fresh noise of deviation σ and no
-    layers. Which model and σ hold is one unknown for all victims: half the prior probability is that of layers alone,
-    the rest is spread evenly.
+    and where all answers are whole numbers they have been rounded. Other models are the same without dynamic samples,
+    and fresh noise alone. Which model and σ hold is one unknown for all victims: half the prior probability is that of
+    Birch alone, the rest is spread evenly.
 
     With `alone` nobody but the victim is left out: one value's sets have changed, by one user, and the static sample is
     common to all sets of a way. Otherwise the number n has probability 2^−n, and others may have been left out as well:
@@ -71,11 +72,11 @@ def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     moments = _moments(seen.difference)
     known = seen.difference[~np.isnan(seen.difference)]
     rounded = ROUNDED * bool((known == np.round(known)).all())
-    worlds = [(layers, sigma) for layers in (True, False) for sigma in SIGMAS.tolist()]
+    worlds = [(layers, sigma) for layers in LAYERS for sigma in SIGMAS.tolist()]
     mixed, most = np.zeros((len(seen.difference), len(prior))), -np.inf
     for layers, sigma in worlds:
-        log_world = np.log(0.5 if layers and sigma == EXACT else 0.5 / (len(worlds) - 1))
-        fresh = sigma**2 + layers * rounded
+        log_world = np.log(0.5 if layers == LAYERS[0] and sigma == EXACT else 0.5 / (len(worlds) - 1))
+        fresh = sigma**2 + rounded * any(layers)
         base, ratio = _alone(seen, moments, layers, fresh) if alone else _each(seen, moments, layers, fresh, idle)
         for log_others, values in _by_value(seen, ratio, prior, alone):
             joint = values + np.log(prior)
@@ -87,29 +88,29 @@ def posterior(seen: Seen, prior: Floats, *, alone: bool, idle: int) -> Floats:
     return np.asarray(mixed / mixed.sum(axis=1, keepdims=True))
 
 
-def _each(seen: Seen, moments: Moments, layers: bool, fresh: float, idle: int) -> tuple[Floats, Floats]:
+def _each(seen: Seen, moments: Moments, layers: tuple[int, int], fresh: float, idle: int) -> tuple[Floats, Floats]:
     """Log-likelihood that no set has changed, (V,), and log-ratio of each set's having changed, (V, P, E); each set on
     its own."""
     number, mean, scatter = moments
-    shared = seen.shared[:, :, None] if layers else np.zeros((1, 1, 1))
-    own = 2.0 * layers
+    static, dynamic = layers
+    own, others = float(static + dynamic), 2.0 * dynamic * seen.shared[:, :, None]
     same = _log_normal(number, mean, scatter, own, fresh)
     by_number = [
-        log + _log_normal(number, mean - n, scatter, own + 2.0 * shared, fresh + 2.0 * idle * layers)
+        log + _log_normal(number, mean - n, scatter, own + others, fresh + 2.0 * idle * dynamic)
         for n, log in zip(LEAVING.tolist(), LOG_LEAVING.tolist(), strict=True)
     ]
     ratio = np.where(number > 0, np.logaddexp.reduce(by_number, axis=0) - same, 0.0)
     return np.where(number > 0, same, 0.0).sum(axis=(1, 2)), ratio - np.log(ASTRAY) * seen.appeared
 
 
-def _alone(seen: Seen, moments: Moments, layers: bool, fresh: float) -> tuple[Floats, Floats]:
+def _alone(seen: Seen, moments: Moments, layers: tuple[int, int], fresh: float) -> tuple[Floats, Floats]:
     """The same where one set of each way has changed, by the victim; the static sample of a way integrates out: with
     precisions w about the means, ∝ exp(−½(Σw·x² − (Σw·x)² / (Σw + 1))) / √(1 + Σw)."""
     number, mean, _ = moments
-    common = float(layers)
-    of_mean = common + fresh / np.maximum(number, 1)
+    common, dynamic = layers
+    of_mean = dynamic + fresh / np.maximum(number, 1)
     narrow = np.where(number > 0, 1.0 / of_mean, 0.0)
-    wide = np.where(number > 0, 1.0 / (of_mean + 2.0 * common * seen.shared[:, :, None]), 0.0)
+    wide = np.where(number > 0, 1.0 / (of_mean + 2.0 * dynamic * seen.shared[:, :, None]), 0.0)
     one_less = mean - 1.0
 
     def log(weights: Floats, weighted: Floats, squares: Floats, logs: Floats) -> Floats:
