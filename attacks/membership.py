@@ -20,7 +20,8 @@ class membership(Attack):
     1. Look at the records of the mix, and at a reference sample of people who are known to be outside.
     2. Ask for the number of rows; for the average of every column of numbers, and for the counts of the values of every
        other one (`release=counts`: of all, but reals). Averages that are refused are replaced by counts, counts by
-       value that are refused by one count for each value.
+       value that are refused by one count for each value. Columns of dates, and counts of over 1,000 values, are left
+       out.
     3. Compare each record with what was released and with the reference. With x_j the record's value of feature j (of a
        number on a scale from 0 to 1; 1 for the value that it has, 0 for others), p̂_j what was released and p_j the mean
        of the reference:

@@ -97,7 +97,7 @@ def test_the_statistics_are_those_of_the_papers():
 
 
 def test_noise_is_found_in_what_was_released():
-    """Counts of 2,000 values in 400 columns with noise of SD 2, and without: the variance within 15 %, and below 0.5."""
+    """Counts of 2,000 values in 400 columns with noise of SD 2, and without."""
     rng = np.random.default_rng(3)
     rows, reference = 300, 2_000
     share = np.array([0.4, 0.3, 0.2, 0.07, 0.03])

@@ -87,7 +87,7 @@ def _powers(axes: Axes, rows: Sequence[Row]) -> None:
 
 def _curves(axes: Axes, rows: Sequence[Row]) -> None:
     alphas = np.geomspace(5e-4, 1, 200)
-    axes.plot(alphas, alphas, color="0.6", linewidth=0.8, linestyle=":", label="chance")
+    axes.plot(alphas, alphas, color="0.6", linewidth=0.8, linestyle=":")
     for ratio, colour in zip(reversed(CURVES), COLOURS[2:], strict=False):
         found = [row for row in rows if np.isclose(row["snps"] / row["pool"], ratio)]
         if not found:
@@ -100,10 +100,10 @@ def _curves(axes: Axes, rows: Sequence[Row]) -> None:
     _label_decades(axes, range(-3, 1))
     axes.set_xlim(5e-4, 1)
     axes.set_ylim(-0.02, 1.04)
-    axes.set_title("ROC of the likelihood ratio (dashed: bound)", fontsize=7.5, loc="left")
+    axes.set_title("ROC, likelihood ratio (dashed: bound, dotted: chance)", fontsize=7.5, loc="left")
     axes.set_xlabel("false-positive rate")
     axes.set_ylabel("share of members found")
-    axes.legend(loc="best")
+    axes.legend(loc="upper left", borderaxespad=0.1)
 
 
 def _label_decades(axes: Axes, exponents: Iterable[int]) -> None:

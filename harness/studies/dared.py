@@ -81,7 +81,7 @@ def _found(
         ledger = Ledger(table, secret)
         chosen = trial.draw_victims(attack.eligible(ledger), ledger, victims, generator(seed, "victims", number))
         session = LocalSession(table.schema, engine, defense, generator(seed, "answer", number))
-        found = attack.findings(session, ledger, chosen, generator(seed, "attack", number))
+        found: pd.DataFrame = attack.findings(session, ledger, chosen, generator(seed, "attack", number))
         truth = Truth.of(ledger.people, secret)
         right = [truth.matches(secret, row.value)[truth.position(row.Index)] for row in found.itertuples()]
         found = found.assign(right=right).reindex(chosen.index)
