@@ -70,6 +70,10 @@ class reconstruction(Attack):
         others = [c.name for c in schema.columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)]
         return self.attributes or tuple(name for name in others if name not in (schema.uid, self.block))
 
+    def eligible(self, knowledge: Knowledge) -> pd.DataFrame:
+        everybody = knowledge.reveal()
+        return everybody if self.block in knowledge.columns else everybody.iloc[:0]
+
     def run(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:

@@ -143,7 +143,7 @@ def statistics_of(lines: dict[str, Line], rounding: str) -> list[Statistic]:
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(publications(most=3))
 def test_the_solvers_find_what_trying_all_finds(solver: str, published: tuple[int, str, dict[str, Line]]):
     size, rounding, lines = published
@@ -183,7 +183,7 @@ def test_what_is_certain_is_proven_without_all_databases(published: tuple[int, s
     assert [(cell.person, cell.column) for cell in alike] == certain
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(publications())
 def test_a_conflict_is_one_and_needs_all_its_statistics(published: tuple[int, str, dict[str, Line]]):
     size, rounding, lines = published
