@@ -49,7 +49,11 @@ def test_every_page_in_the_folder_is_in_the_dict(kind: str):
 
 ROTATION = 3
 OFTEN = ("none", "diffix", "microaggregation", "difference", "listing", "guess")
-NOBODY = ("like-isolation", "range-isolation", "reconstruction")  # no employee is eligible; their own tests bring victims
+NOBODY = (
+    "like-isolation",
+    "range-isolation",
+    "reconstruction",
+)  # no employee is eligible; their own tests bring victims
 SHARE = [
     pytest.param(kind, name, marks=())
     if kind == "datasets" or name in OFTEN or number % ROTATION == 0

@@ -11,6 +11,7 @@ import pytest
 
 from attacks.fitting import Domain, Interval, Statistic
 from attacks.publication import Publication, listed, published
+from defenses import BUILTIN as DEFENSES
 from harness import registry
 from harness.engine import DuckEngine
 from harness.model import Table
@@ -132,6 +133,18 @@ def test_blocks_have_the_sizes_and_rules_that_they_say():
     assert frame.loc[frame["married"], "age"].min() >= 18
     alike = frame.groupby("block")["race"].agg(lambda race: race.value_counts(normalize=True).iloc[0]).mean()
     assert alike > frame["race"].value_counts(normalize=True).iloc[0], "people of a block are more alike"
+
+
+OFTEN = ("query-budget", "diffix")  # refusals, and fractions with suppression
+
+
+@pytest.mark.parametrize(
+    "defense", [*OFTEN, *(pytest.param(name, marks=pytest.mark.science) for name in DEFENSES if name not in OFTEN)]
+)
+def test_every_defense_ends_it(defense: str):
+    result = judged(defense, "reconstruction", "block:size=40,most=10", victims=3)
+    result.close()
+    assert result.score.attempts == 3
 
 
 @pytest.mark.science
