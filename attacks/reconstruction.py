@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from attacks.fitting.budget import Budget
-from attacks.fitting.likely import Sample, Shares, deviating_least
+from attacks.fitting.likely import Sample, Shares, alike, deviating_least, weights
 from attacks.fitting.statistics import Bools, Domain, Statistic
 from attacks.publication import Key, Publication, listed, published
 from harness.model import Inference, Kind, Schema
@@ -70,18 +70,24 @@ class reconstruction(Attack):
         others = [c.name for c in schema.columns if c.kind in (Kind.TEXT, Kind.BOOLEAN)]
         return self.attributes or tuple(name for name in others if name not in (schema.uid, self.block))
 
+    def eligible(self, knowledge: Knowledge) -> pd.DataFrame:
+        everybody = knowledge.reveal()
+        return everybody if self.block in knowledge.columns else everybody.iloc[:0]
+
     def run(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         known = [c for c in knowledge.schema.quasi_identifiers if c in knowledge.columns and c != self.block]
         values = self._tabled(listed(session, self._attributes(session.schema)), knowledge.secret, known)
+        if knowledge.secret not in (self.measure, *values):
+            return
         known = [c for c in known if c in values or c == self.measure]
         bands = range(self.band, self.highest, self.band) if self.band else ()
         tables = published(session, self.block, self.measure, tuple(values), self.ways, bands, self.suppression)
         domain = Domain.of(self.measure, 0, self.highest, values)
         cells = knowledge.reveal([self.block, *known], list(victims.index))
         for block, people in cells.groupby(self.block, sort=True):
-            groups = [_like(domain, victim) for victim in people[known].to_dict("records")]
+            groups = [alike(domain, victim) for victim in people[known].to_dict("records")]
             possible = [i for i, group in enumerate(groups) if group.any()]
             told = self._solved(domain, tables, values, block, knowledge.secret, [groups[i] for i in possible])
             for i, (shares, weight) in zip(possible, told, strict=True):
@@ -118,19 +124,4 @@ class reconstruction(Attack):
                 return [(shares, 1.0 if proven else 1.0 - 1.0 / len(sample.databases)) for shares, proven in told]
         shown = tables.counts(domain, values, block)
         persons = deviating_least(domain, shown, at_home) if shown else np.full(len(domain), np.nan)
-        return [(_weights(column[group], persons[group]), 0.0) for group in groups]
-
-
-def _like(domain: Domain, victim: dict[str, object]) -> Bools:
-    """The kinds of persons who are what is known of the victim, (R,)."""
-    like = np.ones(len(domain), dtype=bool)
-    for name, value in victim.items():
-        like &= domain.columns[name] == value
-    return like
-
-
-def _weights(values: np.ndarray, persons: np.ndarray) -> Shares:
-    """The share of each value among so many persons; all values alike where the numbers are not known."""
-    persons = np.ones(len(persons)) if np.isnan(persons).any() or not persons.sum() else persons
-    totals = pd.Series(persons / persons.sum()).groupby(pd.Series(values)).sum()
-    return dict(zip(totals.index.tolist(), totals.tolist(), strict=True))
+        return [(weights(column[group], persons[group]), 0.0) for group in groups]

@@ -11,6 +11,7 @@ import pytest
 
 from attacks.fitting import Domain, Interval, Statistic
 from attacks.publication import Publication, listed, published
+from defenses import BUILTIN as DEFENSES
 from harness import registry
 from harness.engine import DuckEngine
 from harness.model import Table
@@ -20,11 +21,11 @@ from tests.conftest import judged, kappas
 from tests.nulls import against_a_permuted_truth, against_noise, is_nothing
 
 ATTRIBUTES = ("sex", "race", "married")
-SMALL = "block:size=150,least=5,most=12"
+SMALL = "block:size=60,least=5,most=12"
 
 
 def people() -> Table:
-    return registry.dataset("block:size=300")[0].load(generator(5))
+    return registry.dataset("block:size=120")[0].load(generator(5))
 
 
 def publication(table: Table, defense: str) -> tuple[Publication, dict]:
@@ -53,11 +54,16 @@ def admits(statistic: Statistic, measures: list[int]) -> bool:
     [
         ("none", 1, 0, 0.5),
         ("k-threshold", 1, 4, 0.5),
-        ("k-threshold:k=3", 1, 2, 0.5),
-        ("rounding", 5, 1, 0.5),
         ("rounding:base=4", 4, 1, 0.5),
-        ("rounding:kind=random,base=3", 3, 0, 1.0),
-        ("k-threshold+rounding:base=3", 3, 6, 0.5),
+        *(
+            pytest.param(*case, marks=pytest.mark.science)
+            for case in (
+                ("k-threshold:k=3", 1, 2, 0.5),
+                ("rounding", 5, 1, 0.5),
+                ("rounding:kind=random,base=3", 3, 0, 1.0),
+                ("k-threshold+rounding:base=3", 3, 6, 0.5),
+            )
+        ),
     ],
 )
 def test_the_truth_fits_what_is_read_off_a_publication(defense: str, base: int, hidden: int, slack: float):
@@ -82,14 +88,14 @@ def test_noise_is_seen():
 
 def test_without_a_defense_it_knows_who_lives_there():
     """Certain claims are right without exception; where two persons of one sex and age differ, nothing is certain."""
-    result = judged("none", "reconstruction", SMALL, victims=12)
+    result = judged("none", "reconstruction", SMALL, victims=8)
     result.close()
-    assert result.score.claims == result.score.attempts == 12
+    assert result.score.claims == result.score.attempts == 8
     right = {uid: result.truth.people.loc[uid, "race"] for uid in result.outcome.victims}
     sure = [claim for claim in result.outcome.claims if claim.confidence == 1.0]
-    assert len(sure) >= 8
+    assert len(sure) >= 6
     assert all(claim.value == right[claim.uid] for claim in sure)
-    assert result.score.prior_cells == 3 * 12, "block, sex and age of the victims"
+    assert result.score.prior_cells == 3 * 8, "block, sex and age of the victims"
 
 
 @pytest.mark.parametrize(("secret", "prior"), [("married", 3), ("age", 2)])
@@ -127,6 +133,18 @@ def test_blocks_have_the_sizes_and_rules_that_they_say():
     assert frame.loc[frame["married"], "age"].min() >= 18
     alike = frame.groupby("block")["race"].agg(lambda race: race.value_counts(normalize=True).iloc[0]).mean()
     assert alike > frame["race"].value_counts(normalize=True).iloc[0], "people of a block are more alike"
+
+
+OFTEN = ("query-budget", "diffix")  # refusals, and fractions with suppression
+
+
+@pytest.mark.parametrize(
+    "defense", [*OFTEN, *(pytest.param(name, marks=pytest.mark.science) for name in DEFENSES if name not in OFTEN)]
+)
+def test_every_defense_ends_it(defense: str):
+    result = judged(defense, "reconstruction", "block:size=40,most=10", victims=3)
+    result.close()
+    assert result.score.attempts == 3
 
 
 @pytest.mark.science

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy.optimize import linprog
 from scipy.sparse import csr_array, hstack, identity, vstack
 
@@ -81,3 +82,18 @@ def deviating_least(domain: Domain, system: Sequence[Statistic], at_home: Sequen
     cost = np.r_[np.zeros(kinds), np.ones(rows)]
     solved = linprog(cost, A_ub=vstack([above, below, present]), b_ub=limits, method="highs")
     return solved.x[:kinds] if solved.status == 0 else np.full(kinds, np.nan)
+
+
+def alike(domain: Domain, known: dict[str, object]) -> Bools:
+    """The kinds of persons that have what is known of a person, (R,)."""
+    found = np.ones(len(domain), dtype=bool)
+    for name, value in known.items():
+        found &= domain.columns[name] == value
+    return found
+
+
+def weights(values: np.ndarray, persons: np.ndarray) -> Shares:
+    """The share of each value among so many persons; all values alike where the numbers are not known."""
+    persons = np.ones(len(persons)) if np.isnan(persons).any() or not persons.sum() else persons
+    totals = pd.Series(persons / persons.sum()).groupby(pd.Series(values)).sum()
+    return dict(zip(totals.index.tolist(), totals.tolist(), strict=True))
