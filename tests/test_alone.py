@@ -110,6 +110,10 @@ def test_contributions_of_users_by_hand(marking: None) -> None:
         values = rows.groupby("uid").x.count()
         assert found.contributions.users[HIGH, at, 1] == (values > 0).sum()
         assert found.contributions.top[HIGH, at, 1].tolist() == values.sort_values(ascending=False)[:6].tolist()
+    few = DuckEngine(table(), SALT).run([plan("SELECT k, count(*) FROM t WHERE x >= 48 GROUP BY k")])
+    assert few.contributions is not None
+    assert few.users.min() == 1
+    np.testing.assert_array_equal((few.contributions.top[HIGH, :, 0] > 0).sum(axis=1), np.minimum(few.users, 6))
 
 
 def test_rows_are_looked_at_again_after_an_update(marking: None) -> None:

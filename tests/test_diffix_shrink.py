@@ -324,6 +324,19 @@ def test_a_batch_a_hybrid_and_a_key_give_what_single_queries_give() -> None:
         assert answer(alone, f"SELECT count(*) FROM t WHERE k = {k} AND x >= 0 AND x < 5000").value == value
 
 
+@pytest.mark.parametrize("few", [[0.1, 0.6, 1.9], [9.9, 9.4, 8.0]], ids=["below", "above"])
+def test_as_many_users_beyond_the_middle_as_are_taken_off(few: list[float]) -> None:
+    """They leave a half of the range; with one more its ends could not matter."""
+    side = 5.5 if few[0] < 5 else 0.5
+    values = [*few, *(side + i / 10 for i in range(30))]
+    salt = salt_where_t_is(3, values)
+    database = of_values(values, salt)
+    found = shrink(database, list(database.rows), "x", (0.0, 10.0))
+    assert found.outside == 3
+    assert found.dropped
+    assert answer(session(database, **QUIET), "SELECT count(*) FROM t WHERE x BETWEEN 0 AND 10").value == 30
+
+
 def test_counts_are_the_same_from_the_rows_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one row a user, what is dropped is counted; here what is left, as with many rows."""
     chance = random.Random(3)
