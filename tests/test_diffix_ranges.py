@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from defenses.diffix import diffix
-from defenses.diffix.snapping import is_before, snapped
+from defenses.diffix.snapping import is_before, middle, snapped, stated
 from harness.asking import explain
 from harness.engine import DuckEngine
 from harness.model import Answer, Column, Kind, Refused, Schema, Table
@@ -294,3 +294,47 @@ def test_a_refusal_has_no_explanation():
     found, how = explain("diffix", "census", 1, "SELECT count(*) FROM census WHERE age > 3")
     assert isinstance(found, Refused)
     assert how is None
+
+
+# What a range has in its middle
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [(0.0, 50.0, (20, 30)), (0.0, 1000.0, (250, 500)), (0.0, 20.0, (5, 10)), (3.0, 47.0, (20, 30))],
+)
+def test_the_middle_by_hand(low: float, high: float, expected: tuple[float, float]) -> None:
+    """Within [0, 50) the grid has [0, 25), [10, 30), [20, 40) and [25, 50), and parts of them."""
+    assert middle(low, high, Kind.REAL) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.sampled_from([Kind.REAL, Kind.INTEGER]), st.booleans())
+def test_a_range_with_values_on_both_sides_of_the_middle_is_whole(data: st.DataObject, kind: Kind, snap: bool) -> None:
+    scale = 10.0 ** data.draw(st.integers(-3 if kind is Kind.REAL else 0, 6))
+    ends = [scale * data.draw(st.integers(-400, 400)) / 100 for _ in range(2)]
+    low, high = sorted(map(round, ends) if kind is Kind.INTEGER else ends)
+    assume(low < high)
+    if snap:
+        low, high = stated(*snapped(low, high, kind), kind)  # type: ignore[assignment]
+    p, q = middle(low, high, kind)
+    assert isinstance(p, int | float)
+    assert isinstance(q, int | float)
+    if kind is Kind.INTEGER:
+        first = data.draw(st.integers(int(low), max(int(low), int(p) - 1)))
+        last = data.draw(st.integers(min(int(q) + 1, int(high) - 1), int(high) - 1))
+        beyond: float = last + 1
+    else:
+        first = data.draw(
+            st.one_of(st.floats(low, float(np.nextafter(p, -np.inf))), st.just(float(np.nextafter(p, -np.inf))))
+        )
+        last = data.draw(
+            st.floats(
+                float(np.nextafter(q, np.inf)), max(float(np.nextafter(q, np.inf)), float(np.nextafter(high, -np.inf)))
+            )
+        )
+        beyond = float(np.nextafter(last, np.inf))
+    assume(low <= first < p <= q < last < high)
+    around = snapped(first, beyond, kind)
+    assert around[0] <= low  # type: ignore[operator]
+    assert around[1] >= high  # type: ignore[operator]

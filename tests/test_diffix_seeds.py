@@ -14,6 +14,7 @@ from defenses.diffix.layers import (
     EQUAL,
     IN,
     KNOWN,
+    MANY,
     NONE,
     NULL,
     RANGE,
@@ -54,6 +55,19 @@ def test_a_selected_column_is_a_condition(times: int) -> None:
         assert grouped == [single]
         assert single in rest
         assert len(set(rest)) == len(rest)
+
+
+@pytest.mark.parametrize("column", ["a", "c"])
+def test_many_keys_are_seeded_as_the_conditions_that_they_stand_for(column: str) -> None:
+    """An answer has more buckets than are seeded one by one; each is that of its equality in WHERE."""
+    users = np.repeat(np.arange(MANY + 50), 6)
+    frame = table(len(users)).frame.assign(c=users * 7919, a=[f"é{user}" for user in users])
+    interface = session(Table(SCHEMA, frame), diffix(low_count=False))
+    found = by_key(interface, f"SELECT {column}, {COUNT} FROM t GROUP BY 1")
+    assert len(found) == MANY + 50
+    for key in (*list(found)[:3], *list(found)[-3:]):
+        spelled = f"'{key}'" if column == "a" else key
+        assert value(interface, f"{column} = {spelled}") == found[key]
 
 
 def test_a_null_key_has_a_seed_of_its_own() -> None:

@@ -324,6 +324,41 @@ def test_a_batch_a_hybrid_and_a_key_give_what_single_queries_give() -> None:
         assert answer(alone, f"SELECT count(*) FROM t WHERE k = {k} AND x >= 0 AND x < 5000").value == value
 
 
+@pytest.mark.parametrize("few", [[0.1, 0.6, 1.9], [9.9, 9.4, 8.0]], ids=["below", "above"])
+def test_as_many_users_beyond_the_middle_as_are_taken_off(few: list[float]) -> None:
+    """They leave a half of the range; with one more its ends could not matter."""
+    side = 5.5 if few[0] < 5 else 0.5
+    values = [*few, *(side + i / 10 for i in range(30))]
+    salt = salt_where_t_is(3, values)
+    database = of_values(values, salt)
+    found = shrink(database, list(database.rows), "x", (0.0, 10.0))
+    assert found.outside == 3
+    assert found.dropped
+    assert answer(session(database, **QUIET), "SELECT count(*) FROM t WHERE x BETWEEN 0 AND 10").value == 30
+
+
+def test_counts_are_the_same_from_the_rows_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one row a user, what is dropped is counted; here what is left, as with many rows."""
+    chance = random.Random(3)
+    values = [float(chance.randint(0, 40) if chance.random() < 0.97 else chance.randint(200, 900)) for _ in range(900)]
+    rows: list[Row] = [{"uid": user, "x": x, "k": user % 60, "n": user % 3} for user, x in enumerate(values)]
+    texts = [
+        f"SELECT k, count(*), count(n), count(DISTINCT uid) FROM t WHERE x >= 0 AND x < {high} GROUP BY k"
+        for high in (500, 1000)
+    ]
+    answers = {}
+    for how in ("counted", "left"):
+        frame = pd.DataFrame({name: [row[name] for row in rows] for name in ("uid", "x", "k", "n")})
+        frame = frame.assign(n=frame.n.where(frame.n > 0), day=pd.Timestamp(2020, 1, 1), at=pd.Timestamp(2020, 1, 1))
+        engine = DuckEngine(Table(SCHEMA, frame[list(KINDS)]), b"c" * 32)
+        made = LocalSession(SCHEMA, engine, defense("diffix")[0], np.random.default_rng(0))
+        answers[how] = [plain(found) for found in made.query_many([*texts, "SELECT count(*) FROM t"])]
+        monkeypatch.setattr("defenses.diffix.shrink._counts_alone", lambda buckets: False)
+    assert answers["counted"] == answers["left"]
+    off = LocalSession(SCHEMA, engine, defense("diffix:shrink_and_drop=false")[0], np.random.default_rng(0))
+    assert [plain(found) for found in off.query_many(texts)] != answers["left"][:2]
+
+
 def test_only_ranges_that_can_lose_users_cost_anything() -> None:
     def costs(made: Plan) -> bool:
         return bool(made.edges or made.beyond)

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.seeds import Field, digest, encode, gaussian, generator, mix, seed64
+from harness.seeds import EACH, Field, digest, encode, gaussian, generator, mix, seed64, seeds64
 
 KEY = bytes(range(16))  # the key of the official SipHash vectors
 
@@ -53,6 +53,18 @@ def test_digest_and_seed64_are_pinned() -> None:
     assert digest("a", size=16).hex() == "d5863049acd6c4cd09e0b48d2c1d07f8"
     assert seed64(1, "salt", 3) == 11516872318823677438
     assert seed64("layer", key=b"\1" * 32) == 9479261416430877454
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0, -5, 255, 10**18, 9, 10], ["", "a", "é" * 300, "NULL", "\ud800", "\xff"], []],
+    ids=["whole", "text", "none"],
+)
+def test_many_seeds_are_those_one_by_one(values: list[Any]) -> None:
+    """Where EACH stands once, twice or in a tuple, and whatever lengths the values have."""
+    many = seeds64("a", (EACH, ("b", EACH), 1), EACH, None, values=values, key=KEY)
+    assert many.tolist() == [seed64("a", (each, ("b", each), 1), each, None, key=KEY) for each in values]
+    assert many.dtype == np.uint64
 
 
 def test_first_draws_of_a_generator_are_pinned() -> None:

@@ -87,13 +87,16 @@ def _rows_of(plan: Plan, uid: str, salt: bytes) -> Rows:
 
 def _distance(aggregate: Aggregate, keys: Sequence[exp.Expr]) -> exp.Expr:
     """A row's value less the average of its bucket. Of whole numbers (n·x − sum)/n: beyond 2^53 doubles are too coarse
-    for the difference of two."""
+    for the difference of two. The average of equal real numbers can be another one: they have no distance."""
 
     def of_bucket(function: str) -> exp.Expr:
         return exp.Window(this=_call(function, measured(aggregate)), partition_by=[key.copy() for key in keys])
 
     if aggregate.on is None or aggregate.on.kind is not Kind.INTEGER:
-        return exp.Sub(this=double(measured(aggregate)), expression=of_bucket("avg"))
+        equal = exp.EQ(this=of_bucket("min"), expression=of_bucket("max"))
+        zero = cast(exp.Literal.number(0), exp.DType.DOUBLE)
+        apart = exp.Sub(this=double(measured(aggregate)), expression=of_bucket("avg"))
+        return exp.Case(ifs=[exp.If(this=equal, true=zero)], default=apart)
     number = of_bucket("count")
     times = exp.Mul(this=cast(measured(aggregate), exp.DType.INT128), expression=number)
     exact = exp.Paren(this=exp.Sub(this=times, expression=of_bucket("sum")))
