@@ -33,6 +33,8 @@ class collusion(intersection):
     user. That several users can average is not said there.
     """
 
+    effort = ("analysts", (1, 8, 32, 128, 512))
+
     analysts: int = param(200, "names that ask", low=1, high=100_000)
 
     def counts(self, session: Session, sqls: list[str], values: pd.Index) -> np.ndarray:

@@ -51,6 +51,7 @@ class equations(Attack):
     """
 
     by_uid = True
+    effort = ("queries", (100, 400, 1_600, 6_400))
 
     selector: str = param("hash", "how sets are named in SQL", choices=tuple(SELECTORS))
     solver: str = param("least-squares", "how the equations are solved",

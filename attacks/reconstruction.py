@@ -45,6 +45,7 @@ class reconstruction(Attack):
     """
 
     exact_against_none = False
+    home = "block"
 
     block: str = param("block", "the column that says in which block a person is")
     measure: str = param("age", "the whole number of which means and medians are published, from 0 up")
