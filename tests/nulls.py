@@ -81,8 +81,11 @@ CASES: dict[str, tuple[Case, ...]] = {
         for kind in ("functions", "jumps", "math", "casts", "concat", "having")
     ),
     "chaff": (on("chaff", "wordings=6"),),
+    "collusion": (on("collusion", "analysts=8"),),
     "difference": (on("difference", victims=20), on("difference", "kind=sum"), on("difference", "kind=derivative")),
+    "equations": (on("equations", "persons=30", victims=30, small=("persons=16", "employees:size=300")),),
     "guess": (on("guess", wins=-0.2, victims=25, counts={"baseline": "conditional"}),),
+    "insert-delete": (on("insert-delete"),),
     "intersection": (on("intersection", victims=20),),
     "like-isolation": (on("like-isolation", dataset="surnames", small=("smallest_group=5", "surnames:size=2000")),),
     "linkage": (
@@ -92,6 +95,11 @@ CASES: dict[str, tuple[Case, ...]] = {
     "listing": (
         on("listing", LISTED, victims=25, noise="data-swapping:rule=redraw,columns=[department,zip,last_name]"),
     ),
+    "membership": (on("membership", "pool=100", "genotypes:persons=1000,snps=600", wins=0.2, victims=200),),
+    "noise-exploitation": (
+        on("noise-exploitation"),
+        on("noise-exploitation", "kind=cloning,min_confidence=0"),
+    ),
     "outlier-sum": (on("outlier-sum", "columns=[cluster,lead]", "best-case:clusters=30"),),
     "range-isolation": (
         on(
@@ -99,11 +107,15 @@ CASES: dict[str, tuple[Case, ...]] = {
         ),
         on("range-isolation", "kind=creep,columns=department,ranges=3"),
     ),
+    "reconstruction": (
+        on("reconstruction", dataset="block:size=60,least=5,most=12", wins=0.5, small=("", "block:size=40,most=10")),
+    ),
     "refusal-inference": (
         on("refusal-inference", "sets=3", against="overlap-control", shown=0.9),
         on("refusal-inference", against="k-threshold", shown=0.9),
     ),
     "regression": (on("regression", "columns=[workclass,sex,education]", "census", wins=0.05, victims=100),),
+    "snooper": (on("snooper", counts={"accomplices": 100}),),
     "split-averaging": (on("split-averaging", "splits=4"),),
     "threshold-probe": (on("threshold-probe", against="k-threshold", shown=0.5),),
     "tracker": (on("tracker"), on("tracker", "kind=union"), on("tracker", "kind=individual")),
