@@ -135,7 +135,7 @@ def test_equal_values_have_no_deviation() -> None:
     """The average of three doubles that are -0.1 is another double; NULL has no distance from it either."""
     of = 'c0" größe'
     rows = [{**ZOO.rows[0], UID: n, "users": n // 3, of: -0.1 if n < 120 or n % 3 == 0 else None} for n in range(240)]
-    asked = Question(("users",), (Aggregate("stddev", of), Aggregate("stddev_noise", of)))
+    asked = Question(("users", "k0", "h", "date"), (Aggregate("stddev", of), Aggregate("stddev_noise", of)))
     for switched in (Switches(flatten=False, low_count=False), Switches(low_count=False)):
         check(replace(ZOO, rows=rows), [plainly(ZOO, asked)], switched)
 
