@@ -131,6 +131,15 @@ def test_what_generated_statements_met_before_agrees(snap: bool) -> None:
         check(TENTHS, [plainly(TENTHS, asked) for asked in MET], switched)
 
 
+def test_equal_values_have_no_deviation() -> None:
+    """The average of three doubles that are -0.1 is another double; NULL has no distance from it either."""
+    of = 'c0" größe'
+    rows = [{**ZOO.rows[0], UID: n, "users": n // 3, of: -0.1 if n < 120 or n % 3 == 0 else None} for n in range(240)]
+    asked = Question(("users", "k0", "h", "date"), (Aggregate("stddev", of), Aggregate("stddev_noise", of)))
+    for switched in (Switches(flatten=False, low_count=False), Switches(low_count=False)):
+        check(replace(ZOO, rows=rows), [plainly(ZOO, asked)], switched)
+
+
 @pytest.mark.parametrize("fixed", [ZOO, SINGLES], ids=["many rows a user", "one row a user"])
 def test_a_fixed_table_agrees(fixed: Database) -> None:
     for switched in (

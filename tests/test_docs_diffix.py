@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from defenses.diffix import diffix
 from harness.engine import DuckEngine
-from harness.model import Column, Kind, Refused, Schema, Table
+from harness.model import Answer, Column, Kind, Refused, Schema, Table
 from harness.session import LocalSession
 from harness.sql.functions import FUNCTIONS
 
@@ -80,3 +81,39 @@ def test_the_page_has_an_example_of_every_row_and_every_function() -> None:
     listed = PAGE.lower()
     for name in FUNCTIONS:
         assert name in listed, name
+
+
+# What is not defended
+
+
+def counts(
+    schema: Schema, frame: pd.DataFrame, others: tuple[Table, ...], sql: str, **switches: bool
+) -> dict[object, float]:
+    """The answer's last column by its first."""
+    engine = DuckEngine(Table(schema, frame, others=others), b"n" * 32)
+    found = LocalSession(schema, engine, diffix(**switches), np.random.default_rng(0)).query(sql)
+    assert isinstance(found, Answer)
+    return {row[0]: float(str(row[-1])) for row in found.rows}
+
+
+def test_a_table_that_lacks_one_user_tells_his_bucket() -> None:
+    people = Schema("people", (Column("uid", Kind.INTEGER), Column("town", Kind.TEXT)), "uid")
+    paid = Schema("paid", (Column("uid", Kind.INTEGER),), "uid")
+    frame = pd.DataFrame({"uid": range(120), "town": [f"town {user % 5}" for user in range(120)]})
+    others = (Table(paid, frame[["uid"]].drop(index=7)),)
+    schema = replace(people, others=(paid,))
+    alone = counts(schema, frame, others, "SELECT town, count(DISTINCT uid) FROM people GROUP BY town")
+    joined = "SELECT town, count(DISTINCT people.uid) FROM people JOIN paid USING (uid) GROUP BY town"
+    both = counts(schema, frame, others, joined)
+    assert {town for town in alone if alone[town] != both[town]} == {"town 2"}
+
+
+def test_of_two_equally_small_ranges_the_other_leaves_a_victim_alone() -> None:
+    schema = Schema("t", (Column("uid", Kind.INTEGER), Column("k", Kind.INTEGER), Column("x", Kind.REAL)), "uid")
+    frame = pd.DataFrame({"uid": range(61), "k": 0, "x": [*np.linspace(2.9, 4.1, 60), 6.0]})
+    asked = "SELECT k, count(*) FROM t WHERE x >= 0 AND x < {} GROUP BY k"
+    off = {"static": False, "dynamic": False, "low_count": False}
+    assert counts(schema, frame, (), asked.format(5), **off) == {0: 60}
+    assert counts(schema, frame, (), asked.format(10), **off) == {0: 61}
+    frame.loc[60, "x"] = 9.0  # beyond both
+    assert counts(schema, frame, (), asked.format(10), **off) == {0: 60}

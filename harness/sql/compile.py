@@ -94,9 +94,9 @@ def _distance(aggregate: Aggregate, keys: Sequence[exp.Expr]) -> exp.Expr:
 
     if aggregate.on is None or aggregate.on.kind is not Kind.INTEGER:
         equal = exp.EQ(this=of_bucket("min"), expression=of_bucket("max"))
-        zero = cast(exp.Literal.number(0), exp.DType.DOUBLE)
-        apart = exp.Sub(this=double(measured(aggregate)), expression=of_bucket("avg"))
-        return exp.Case(ifs=[exp.If(this=equal, true=zero)], default=apart)
+        value = double(measured(aggregate))
+        average = exp.Case(ifs=[exp.If(this=equal, true=value.copy())], default=of_bucket("avg"))
+        return exp.Sub(this=value, expression=average)
     number = of_bucket("count")
     times = exp.Mul(this=cast(measured(aggregate), exp.DType.INT128), expression=number)
     exact = exp.Paren(this=exp.Sub(this=times, expression=of_bucket("sum")))

@@ -22,7 +22,7 @@ SELECT part.*, "apart2"."a" AS "a2", COALESCE("apart2"."mu", LIST_RESIZE([CAST('
 --- standard deviation
 SELECT stddev(pay) FROM staff;
 =>
-SELECT CASE WHEN BOOL_AND(ABS("pay") < 1e149) THEN STDDEV(CASE WHEN ABS("pay") < 1e149 THEN "pay" END) END AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", BIT_XOR("#uid_hash") FILTER(WHERE NOT "pay" IS NULL) AS "x0", LIST_RESIZE(COALESCE(MAX(CAST("#square0" AS DOUBLE), 16) FILTER(WHERE "#square0" >= 0), []), 16, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) FILTER(WHERE "#square0" >= 0) AS "0n0", SUM(CAST("#square0" AS DOUBLE)) FILTER(WHERE "#square0" >= 0) AS "0s0", COUNT("#square0") AS "2n0" FROM (SELECT *, POW(CASE WHEN MIN("pay") OVER () = MAX("pay") OVER () THEN CAST(0 AS DOUBLE) ELSE CAST("pay" AS DOUBLE) - AVG("pay") OVER () END, 2) AS "#square0" FROM "staff") AS squared HAVING COUNT(*) >= 2;
+SELECT CASE WHEN BOOL_AND(ABS("pay") < 1e149) THEN STDDEV(CASE WHEN ABS("pay") < 1e149 THEN "pay" END) END AS "a0", COUNT(*) AS "users", BIT_XOR("#uid_hash") AS "uid_xor", BIT_XOR("#uid_hash") FILTER(WHERE NOT "pay" IS NULL) AS "x0", LIST_RESIZE(COALESCE(MAX(CAST("#square0" AS DOUBLE), 16) FILTER(WHERE "#square0" >= 0), []), 16, CAST(0 AS DOUBLE)) AS "0t0", COUNT(*) FILTER(WHERE "#square0" >= 0) AS "0n0", SUM(CAST("#square0" AS DOUBLE)) FILTER(WHERE "#square0" >= 0) AS "0s0", COUNT("#square0") AS "2n0" FROM (SELECT *, POW(CAST("pay" AS DOUBLE) - CASE WHEN MIN("pay") OVER () = MAX("pay") OVER () THEN CAST("pay" AS DOUBLE) ELSE AVG("pay") OVER () END, 2) AS "#square0" FROM "staff") AS squared HAVING COUNT(*) >= 2;
 -- layer dynamic: none
 
 --- distinct values
