@@ -13,7 +13,12 @@ class Budget:
 
     seconds: float = float("inf")
     work: float = float("inf")
+    whole: Budget | None = None
     started: float = field(default_factory=time.monotonic)
+
+    def part(self, share: float) -> Budget:
+        """A budget of that share of what is left; what is spent of it is spent of this one."""
+        return Budget(self.left * share, self.work * share, self)
 
     @property
     def used(self) -> float:
@@ -38,3 +43,5 @@ class Budget:
     def spend(self, solver: Any) -> None:
         """Take off what a run of CP-SAT used."""
         self.work -= solver.deterministic_time
+        if self.whole is not None:
+            self.whole.spend(solver)

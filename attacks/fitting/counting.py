@@ -19,6 +19,8 @@ import numpy as np
 from attacks.fitting.budget import Budget
 from attacks.fitting.statistics import Bools, Database, Domain, Interval, Published, Statistic
 
+PLAIN = 0.3  # of a budget, before relaxations are tried
+
 
 def most(domain: Domain, statistics: Sequence[Statistic]) -> np.ndarray:
     """How many persons of each kind there can be at most by the counts alone, (R,); −1 where nothing limits them."""
@@ -111,16 +113,18 @@ class Counting:
             sides = measure * median.high.denominator <= median.high.numerator
             self.model.add(self.total(group, np.where(sides, 1, -1)) >= 0)
 
-    def databases(self, budget: Budget, wanted: int, seed: int = 0) -> tuple[list[Database], bool]:
+    def databases(
+        self, budget: Budget, wanted: int, seed: int = 0, relaxed: bool = False
+    ) -> tuple[list[Database], bool]:
         """Up to so many databases, and whether that is all of them. Another seed searches in another order, at random
-        from 1 on."""
+        from 1 on. `relaxed`: with linear relaxations, which take longer where it is easy and find one where it is
+        hard."""
         found: list[Database] = []
         kinds, solver = len(self.domain), self.cp.CpSolver()
         solver.parameters.num_workers = 1  # all solutions are enumerated by one worker only
         solver.parameters.enumerate_all_solutions = wanted > 1
-        # Measured: probing, and mostly relaxations, take longer than they save. Other orders try relaxations, too.
-        solver.parameters.cp_model_probing_level = 0
-        solver.parameters.linearization_level = seed % 2
+        solver.parameters.cp_model_probing_level = 0  # measured: it takes longer than it saves
+        solver.parameters.linearization_level = int(relaxed)
         solver.parameters.random_seed = seed
         solver.parameters.randomize_search = seed > 0
         budget.bound(solver.parameters)
@@ -139,6 +143,14 @@ class Counting:
         if wanted == 1 and found:
             return found, False
         return found, status in (self.cp.OPTIMAL, self.cp.INFEASIBLE)
+
+    def search(self, budget: Budget, wanted: int) -> tuple[list[Database], bool]:
+        """The same, first without and then with relaxations."""
+        found, complete = self.databases(budget.part(PLAIN), wanted)
+        if complete or len(found) >= wanted or budget.over:
+            return found, complete
+        more, complete = self.databases(budget, wanted, relaxed=True)
+        return (more, True) if complete else (sorted({*found, *more})[:wanted], False)
 
     def ask_for_another(self, cells: Sequence[tuple[int, Bools]]) -> None:
         """Add the condition that one of these cells differs: of each the person's place in the order, and the kinds

@@ -15,6 +15,8 @@ from attacks.fitting.counting import Counting, most
 from attacks.fitting.statistics import Array, Bools, Database, Domain, Statistic
 
 Shares = dict[object, float]
+FIRST = 0.6  # of the budget for the first order of search
+OTHERS = 0.25  # of what is left for each other one; the rest is for questions about persons
 
 
 @dataclass
@@ -33,15 +35,11 @@ class Sample:
         if (most(domain, system) < 0).any():
             return cls(domain, system, [], False)
         model = Counting(domain, system)
-        found: set[Database] = set()
-        for seed in range(restarts):
-            share = Budget(work=budget.work / (restarts - seed))
-            databases, complete = model.databases(share, each, seed)
-            budget.work -= budget.work / (restarts - seed) - share.work
-            found.update(databases)
-            if complete:
-                return cls(domain, system, sorted(found), True)
-        return cls(domain, system, sorted(found), False)
+        first, complete = model.search(budget.part(FIRST), each)
+        found = set(first)
+        for seed in range(1, restarts if found and not complete else 1):
+            found.update(model.databases(budget.part(OTHERS), each, seed, relaxed=True)[0])
+        return cls(domain, system, sorted(found), complete)
 
     def shares(self, like: Bools, column: Array, budget: Budget) -> tuple[Shares, bool]:
         """The share of each value of the column among the persons of these kinds, averaged over the databases, and
@@ -53,7 +51,7 @@ class Sample:
             if self.complete or not rival.any() or not found:
                 return found, bool(found)
             possible = Statistic("another value", rival, 1, len(self.databases[0]))
-            more, complete = Counting(self.domain, [*self.system, possible]).databases(budget, 1)
+            more, complete = Counting(self.domain, [*self.system, possible]).search(budget, 1)
             if not more:
                 return {value: found[value] for value in values if value in found}, complete
             self.databases += more

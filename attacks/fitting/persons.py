@@ -123,7 +123,7 @@ class Persons:
         self.solver.add(at_most([own > upper for own in self.measure], half - 1))
         self.solver.add(at_least([own >= upper for own in self.measure], half))
 
-    def databases(self, budget: Budget, wanted: int) -> tuple[list[Database], bool]:
+    def search(self, budget: Budget, wanted: int) -> tuple[list[Database], bool]:
         """Up to so many databases, and whether that is all of them."""
         z3, found = self.z3, []
         unknowns = [v for own in zip(self.measure, self.attributes, strict=True) for v in (own[0], *own[1])]

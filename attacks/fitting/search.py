@@ -35,7 +35,7 @@ def find(
     if (most(domain, statistics) < 0).any():
         raise BenchmarkError("Nothing bounds the number of persons; give the count of the total (an empty condition).")
     before = budget.used
-    databases, complete = _model(domain, statistics, solver).databases(budget, wanted)
+    databases, complete = _model(domain, statistics, solver).search(budget, wanted)
     return Found(tuple(sorted(databases)), complete, budget.used - before)
 
 
@@ -66,7 +66,7 @@ def conflict(domain: Domain, statistics: Sequence[Statistic], budget: Budget) ->
     def fits(some: Sequence[Statistic]) -> bool:
         if budget.over:
             return True
-        found, complete = _model(domain, [*some, spare], "cp-sat").databases(budget, 1)
+        found, complete = _model(domain, [*some, spare], "cp-sat").search(budget, 1)
         return bool(found) or not complete
 
     named = _explain([], False, list(statistics), fits)
@@ -106,7 +106,7 @@ def proven(domain: Domain, statistics: Sequence[Statistic], found: Found, budget
             return Found(tuple(sorted(databases)), False, budget.used), True
         model = Counting(domain, statistics)
         model.ask_for_another(cells)
-        more, complete = model.databases(budget, 1)
+        more, complete = model.search(budget, 1)
         if not more:
             return Found(tuple(sorted(databases)), False, budget.used), complete
         databases += more
