@@ -2,8 +2,8 @@
 
 1. Draw a table with one row a user and one with ten, a tenth of the rows first, each in a process of its own.
 2. For each case ask a grouped count through a session, from text to answer, and DuckDB for `count(*)` or
-   `count(DISTINCT uid)` of the same rows on the same connection, in turns. Nothing is remembered of the rows; parsed
-   and compiled texts are, after the turn that is not counted.
+   `count(DISTINCT uid)` of the same rows on the same connection, in turns. No answer is remembered; parsed and compiled
+   texts are, and which rows are alone in a column (`sql.alone`), after the turn that is not counted.
 3. Print processor seconds (the median; all threads together), their ratio and that on the clock, and the target.
 
 In `amount` users lie close together up to both ends of the range, so that shrink-and-drop finds nobody who lies apart.
