@@ -146,6 +146,18 @@ def test_open_marks_end_curves_that_have_not_ended(results: Path):
     assert draw_queries([]) is None
 
 
+def test_many_attacks_take_the_width_of_a_page(tmp_path: Path):
+    for group in range(9):
+        keep(tmp_path, "none", f"difference:smallest_group={group + 2}", [20] * 5, queries=40)
+    found = curves(newest(stored(str(tmp_path)))[0])
+    with style():
+        wide, narrow = draw_queries(found), draw_queries(found[:8])
+    assert wide is not None
+    assert narrow is not None
+    assert (wide.get_figwidth(), round(narrow.get_figwidth() * 2.54, 2)) == (7.0, 8.5)
+    assert wide.get_figheight() < narrow.get_figheight()
+
+
 def test_nothing_is_cut_off_and_no_text_is_small(results: Path, monkeypatch: pytest.MonkeyPatch):
     from matplotlib.figure import Figure
     from matplotlib.text import Text

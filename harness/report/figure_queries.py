@@ -1,8 +1,9 @@
 """κ_reach against the number of queries a victim: a small panel for each attack, a line for each defense.
 
 A filled mark ends a curve that is flat or has won, an open one a curve that is budget-bound or not judged
-(`harness.report.effort` has the rule). The number of queries is drawn to a logarithmic scale that all panels share;
-where an attack asks once, the marks of its defenses stand side by side around it.
+(`harness.report.effort` has the rule). More than eight attacks take the width of a page instead of a column's. The
+number of queries is drawn to a logarithmic scale that all panels share; where an attack asks once, the marks of its
+defenses stand side by side around it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLUMNS = 2
+COLUMN, PAGE = 2, 4  # panels side by side
+MANY = 8  # attacks that a column has room for
+WIDE = 7.0  # inches of a page's width, two columns and the space between
 HIGH = 1.2  # inches of a panel
 HEAD, FOOT = 0.35, 0.8  # inches above and below all panels
 LINE = 0.13  # inches of a line of the legend
@@ -38,19 +41,21 @@ def draw_queries(made: Sequence[Curve]) -> Figure | None:
     attacks = sorted({curve.attack for curve in made})
     defenses = sorted({curve.defense for curve in made})
     look = looks(defenses)
-    across = min(COLUMNS, len(attacks))
+    most = PAGE if len(attacks) > MANY else COLUMN
+    across = min(most, len(attacks))
     down = math.ceil(len(attacks) / across)
     names = [broken(defense) for defense in defenses]
-    rows = [names[i : i + COLUMNS] for i in range(0, len(names), COLUMNS)]
+    rows = [names[i : i + most] for i in range(0, len(names), most)]
     tall = LINE * sum(max(name.count("\n") + 1 for name in row) for row in rows)
     figure = Figure()
-    figure.set_size_inches(figure.get_figwidth(), HIGH * down + HEAD + FOOT + tall)
+    width = WIDE if most == PAGE else figure.get_figwidth()
+    figure.set_size_inches(width, HIGH * down + HEAD + FOOT + tall)
     figure.suptitle(heading(made[0].setting))
     grid = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     panels = list(grid.flat)
     _scales(panels[0], made)
     for axes, attack in zip(panels, attacks, strict=False):
-        axes.set_title(broken(attack, NAMES * (3 - across)), fontsize=7, loc="left", pad=2)
+        axes.set_title(broken(attack, NAMES * max(1, 3 - across)), fontsize=7, loc="left", pad=2)
         axes.grid(axis="y")
         axes.axhline(0, color="0.35", linewidth=0.8, zorder=0.6)
         own = [curve for curve in made if curve.attack == attack]
@@ -64,9 +69,7 @@ def draw_queries(made: Sequence[Curve]) -> Figure | None:
         axes.set_xlabel("queries a victim", fontsize=7)
     figure.supylabel("κ_reach", fontsize=7)
     marks = [Line2D([], [], color=look[one][0], marker=look[one][1], linewidth=0.9, markersize=3.5) for one in defenses]
-    figure.legend(
-        marks, names, loc="outside lower center", ncols=COLUMNS, borderaxespad=0.2, title=KEY, title_fontsize=7
-    )
+    figure.legend(marks, names, loc="outside lower center", ncols=most, borderaxespad=0.2, title=KEY, title_fontsize=7)
     return figure
 
 
