@@ -56,7 +56,7 @@ class Publication:
             start, less = before.get((table.attributes, key), (np.zeros(len(domain), dtype=bool), 0.0))
             found.append(self._statistic(group & ~start, (count - less, math.nan, math.nan), slack))
             before[table.attributes, key] = group, count
-        return _without_implied(found)
+        return without_implied(found)
 
     def counts(self, domain: Domain, values: dict[str, Key], block: object) -> list[Statistic]:
         """The counts that are shown of one block, to the nearest whole number."""
@@ -86,7 +86,7 @@ class Publication:
         return Statistic("", group, max(low, 1), max(high, 1), _near(median, width), _near(mean, width))
 
 
-def _without_implied(statistics: list[Statistic]) -> list[Statistic]:
+def without_implied(statistics: list[Statistic]) -> list[Statistic]:
     """Without hidden cells that are part of another hidden one, which says as much of them."""
     hidden = [s for s in statistics if s.low != s.high and s.low == 0]
     groups = np.stack([s.group for s in hidden]).astype(np.float32) if hidden else np.zeros((0, 0), dtype=np.float32)

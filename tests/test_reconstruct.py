@@ -160,6 +160,18 @@ def test_the_solvers_find_what_trying_all_finds(solver: str, published: tuple[in
     assert len(found.databases) == len(right)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("shown", ["2", "1.5", "0", "3.5"])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_medians_of_persons_without_attributes(solver: str, shown: str, size: int):
+    domain = Domain.of("m", 0, 4, {})
+    lines = [Line(lambda r: True, size, shown, None)]
+    statistic = Statistic("", np.ones(5, dtype=bool), size, size, Published.of(shown))
+    found = find(domain, [statistic], 10**6, Budget(), solver)
+    right = all_fitting([(m,) for m in range(5)], size, lines, "exact")
+    assert {tuple((kind,) for kind in database) for database in found.databases} == right
+
+
 @pytest.mark.science
 @pytest.mark.parametrize("solver", SOLVERS)
 @settings(max_examples=400)

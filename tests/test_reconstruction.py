@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attacks.fitting import Domain, Interval, Statistic
-from attacks.publication import Publication, listed, published
+from attacks.publication import Publication, listed, published, without_implied
 from defenses import BUILTIN as DEFENSES
 from harness import registry
 from harness.engine import DuckEngine
@@ -80,6 +80,14 @@ def test_the_truth_fits_what_is_read_off_a_publication(defense: str, base: int, 
         for statistic in tables.statistics(domain, values, block, slack):
             measures = [int(domain.measure[kind]) for kind in kinds if statistic.group[kind]]
             assert admits(statistic, measures), (block, statistic, measures)
+
+
+def test_hidden_cells_inside_hidden_cells_say_nothing():
+    groups = np.array([[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 1]], dtype=bool)
+    hidden = [Statistic(str(i), group, 0, 2) for i, group in enumerate(groups)]
+    shown = Statistic("shown", groups[1], 3, 3)
+    assert [s.name for s in without_implied([*hidden, shown])] == ["0", "3", "shown"]
+    assert [s.name for s in without_implied([*hidden[1:3], hidden[4]])] == ["1", "4"]
 
 
 def test_noise_is_seen():

@@ -19,7 +19,7 @@ import numpy as np
 from attacks.fitting.budget import Budget
 from attacks.fitting.statistics import Bools, Database, Domain, Interval, Published, Statistic
 
-PLAIN = 0.3  # of a budget, before relaxations are tried
+PLAIN = 0.2  # of a budget, before relaxations are tried
 
 
 def most(domain: Domain, statistics: Sequence[Statistic]) -> np.ndarray:
