@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from harness.errors import ParameterError
 from harness.model import Column, Kind, Schema
 from harness.registry import attack as attack_of
-from harness.report.figures import draw_equations
+from harness.report.figures import draw_study
 from harness.score import judge
 from harness.seeds import generator
 from harness.store import Store
@@ -254,7 +254,7 @@ def test_the_figure_comes_from_the_store(tmp_path: Path, monkeypatch: pytest.Mon
     assert rows[0]["noise"] == pytest.approx(5.0, rel=0.4)
     monkeypatch.setattr(study, "run", None)
     assert study.equations(store) == rows
-    files = draw_equations(rows, str(tmp_path / "figures"))
+    files = draw_study("equations", rows, str(tmp_path / "figures"))
     assert [Path(file).name for file in files] == ["equations.pdf", "equations.svg", "equations.png"]
 
 
