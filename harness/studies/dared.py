@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness import registry, stats, trial
 from harness.errors import BenchmarkError
-from harness.plugin import Defense, Knowledge, Session
+from harness.plugin import Dataset, Defense, Knowledge, Session
 from harness.score import Truth
 from harness.seeds import generator
 from harness.session import Ledger, LocalSession
@@ -27,6 +27,8 @@ class Finder(Protocol):
     def least(self) -> float:
         """The confidence from which on it claims."""
         ...
+
+    def eligible(self, knowledge: Knowledge) -> pd.DataFrame: ...
 
     def findings(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
@@ -70,7 +72,7 @@ def dared(
 
 
 def _found(
-    attack: Any, page: Any, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
+    attack: Finder, page: Dataset, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
 ) -> pd.DataFrame:
     """What was found of each victim: confidence (0 where nothing), queries, and whether it is right."""
     table = trial.load(page, dataset, seed, number)
