@@ -28,8 +28,6 @@ class Finder(Protocol):
         """The confidence from which on it claims."""
         ...
 
-    def eligible(self, knowledge: Knowledge) -> pd.DataFrame: ...
-
     def findings(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> pd.DataFrame:
@@ -72,7 +70,7 @@ def dared(
 
 
 def _found(
-    attack: Finder, page: Dataset, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
+    attack: Any, page: Dataset, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
 ) -> pd.DataFrame:
     """What was found of each victim: confidence (0 where nothing), queries, and whether it is right."""
     table = trial.load(page, dataset, seed, number)
@@ -83,7 +81,7 @@ def _found(
         ledger = Ledger(table, secret)
         chosen = trial.draw_victims(attack.eligible(ledger), ledger, victims, generator(seed, "victims", number))
         session = LocalSession(table.schema, engine, defense, generator(seed, "answer", number))
-        found = attack.findings(session, ledger, chosen, generator(seed, "attack", number))
+        found: pd.DataFrame = attack.findings(session, ledger, chosen, generator(seed, "attack", number))
         truth = Truth.of(ledger.people, secret)
         right = [truth.matches(secret, row.value)[truth.position(row.Index)] for row in found.itertuples()]
         found = found.assign(right=right).reindex(chosen.index)
