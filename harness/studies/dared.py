@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness import registry, stats, trial
 from harness.errors import BenchmarkError
-from harness.plugin import Defense, Knowledge, Session
+from harness.plugin import Dataset, Defense, Knowledge, Session
 from harness.score import Truth
 from harness.seeds import generator
 from harness.session import Ledger, LocalSession
@@ -70,7 +70,7 @@ def dared(
 
 
 def _found(
-    attack: Any, page: Any, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
+    attack: Any, page: Dataset, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
 ) -> pd.DataFrame:
     """What was found of each victim: confidence (0 where nothing), queries, and whether it is right."""
     table = trial.load(page, dataset, seed, number)
