@@ -49,13 +49,14 @@ IDS = [f"{one.name}-{one.attack.split(':')[0]}" for one in MECHANISMS]
 
 NUMBER = {"type": ["number", "null"]}
 NUMBERS = {"type": ["array", "null"], "items": {"type": "number"}}
+SIDES = {"type": "object", "required": ["off", "on"], "additionalProperties": {"type": "string"}}
 TEXT, WHOLE = {"type": "string"}, {"type": "integer"}
 PERHAPS, TEXT_OR_NOT, WHOLE_OR_NOT = ({"type": [name, "null"]} for name in ("boolean", "string", "integer"))
 ROW = {
     "type": "object",
     "required": [
-        "mechanism", "source", "attack", "measure", "off", "on", "bound", "bound_off", "p", "holm_p", "difference", "met",
-        "bound_met", "bound_off_met", "off_ci", "on_ci", "off_per_trial", "on_per_trial", "defenses", "attacks",
+        "mechanism", "source", "attack", "measure", "off", "on", "bound", "bound_off", "p", "holm_p", "difference",
+        "met", "bound_met", "bound_off_met", "off_ci", "on_ci", "off_per_trial", "on_per_trial", "defenses", "attacks",
         "specs", "dataset", "secret", "column", "trials", "victims", "seed", "failed_trials", "missing", "skipped",
     ],
     "additionalProperties": False,
@@ -68,9 +69,8 @@ ROW = {
         **dict.fromkeys(("victims", "failed_trials", "missing"), WHOLE_OR_NOT),
         **dict.fromkeys(("trials", "seed"), WHOLE),
         "measure": {"enum": ["kappa_reach", "residual_sd"]},
-        **dict.fromkeys(
-            ("defenses", "attacks"), {"type": "object", "required": ["off", "on"], "additionalProperties": TEXT}
-        ),
+        "defenses": SIDES,
+        "attacks": SIDES,
         "specs": {"type": "object", "additionalProperties": TEXT},
     },
 }  # fmt: skip

@@ -63,9 +63,9 @@ def print_ablation(rows: Sequence[dict[str, Any]], out: Console) -> None:
         skipped = f". Skipped: {row['skipped']}" if row["skipped"] else ""
         out.print(head, what + missing + skipped, sep="", soft_wrap=True)
     out.print(
-        f"\nmet: Holm's p over these rows < {ALPHA:g}, and a difference of {MARGIN:g} in κ_reach or a factor of {FACTOR:g} in residual SD "
-        "(yes),\nor both sides at their bounds (bound). A bound is what theory gives, off → on; with a ! the "
-        f"measurement\nis elsewhere ({LEVEL:.1%} interval).",
+        f"\nmet: Holm's p over these rows < {ALPHA:g}, and a difference of {MARGIN:g} in κ_reach or a factor of "
+        f"{FACTOR:g}\nin residual SD (yes), or both sides at their bounds (bound). A bound is what theory gives, off → "
+        f"on; with a !\nthe measurement is elsewhere ({LEVEL:.1%} interval).",
         soft_wrap=True,
     )
 

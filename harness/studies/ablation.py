@@ -3,15 +3,16 @@
 A row of κ_reach is two benchmarks, whose trials land in the store one by one; a row of residual SD two runs of
 `harness.studies.residual`. Each finished row is a stored entry of its own.
 
-p is Welch's, and `holm_p` is corrected after Holm over the rows that are looked at together: of κ_reach over the trials, or of the logarithms of the trials' mean squared errors. A trial's n errors
+p is Welch's: of κ_reach over the trials, or of the logarithms of the trials' mean squared errors. A trial's n errors
 are normal with one σ, so its mean square is σ²·χ²_n/n and the logarithm log σ² + log(χ²_n/n): what is added to log σ²
 has the same law on both sides, so the means of the logarithms differ by the ratio of the variances alone. The trial is
 the unit, as the errors of a trial share a salt. (An F test of the pooled errors would take them as independent.) So it
-is of all intervals: `stats.t_interval` over κ_reach, `residual.over_trials`; with fewer than 5 trials there is none.
+is of all intervals: `stats.t_interval` of κ_reach, `residual.over_trials`; with fewer than 5 trials there is none.
+`holm_p` is p corrected after Holm over the rows that are looked at together.
 
 A row is met where the mechanism makes a difference of `MARGIN` in κ_reach, or a factor of `FACTOR` in residual SD, with
-`holm_p` below `ALPHA`; or where it makes a difference at that p and the measurement on either side has its derived bound
-(`Mechanism.bound`) in its `LEVEL` interval.
+`holm_p` below `ALPHA`; or where it makes a difference at that p and the measurement on either side has its derived
+bound (`Mechanism.bound`) in its `LEVEL` interval.
 """
 
 from __future__ import annotations

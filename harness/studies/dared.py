@@ -80,7 +80,7 @@ def dared(
 def _over_trials(yes: pd.Series) -> list[float] | None:
     """The t-interval over the trials' shares of what is true; None with fewer than 5 of them."""
     shares = yes.astype(float).groupby("trial").mean()
-    interval = stats.t_interval(shares.to_numpy()) if len(shares) >= LEAST_TRIALS else None
+    interval = stats.t_interval(shares.tolist()) if len(shares) >= LEAST_TRIALS else None
     return [interval.low, interval.high] if interval else None
 
 

@@ -18,9 +18,7 @@ from harness.report.effort import WON
 from harness.runner import matrix
 from harness.store import Store
 
-ACCOMPLICES = (
-    100  # for each that an attack needs: ten in a tenth of the users, so that k = 5 lets their buckets through
-)
+ACCOMPLICES = 100  # for each that an attack needs: ten in each tenth of the users, whom k = 5 lets through
 DEFENSES = ("none", "k-threshold", "output-perturbation", "sticky", "diffix")
 
 
