@@ -86,7 +86,7 @@ def figures(
     kappa, utility, sizes  benchmarks
     queries                κ_reach against queries, of benchmarks that snoopbench effort runs
     cost                   snoopbench cost, of which only --defense chooses
-    ablation               snoopbench ablation, the newest rows whatever their seed and number of trials
+    ablation               snoopbench ablation: rows of its default trials and seed, else of most trials
     fitness                Figures 4.1 to 4.10 of Nielson's dissertation (docs/fitness.md)
     equations              the law of the attack equations, and each of its selectors behind Diffix
     membership             the power of the attack membership against the bound, and ROC

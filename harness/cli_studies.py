@@ -215,8 +215,8 @@ def effort(
     """Run attacks at rising effort: how κ_reach grows with the number of queries, and whether it has stopped growing.
 
     An attack that asks more when a parameter is raised says which (snoopbench list attacks), and is tried up to where
-    it wins; others run once. A curve is flat, won or budget-bound at its end; docs/attacks.md has the rule. snoopbench
-    figures queries draws the curves.
+    it wins; others run once. One that needs accomplices has 100 for each that it needs. A curve is flat, won or
+    budget-bound at its end; docs/attacks.md has the rule. snoopbench figures queries draws the curves.
     """
     from harness.report.effort import curves, print_curves
     from harness.report.stored import of_benchmarks
@@ -273,7 +273,9 @@ def properties(
 @click.command()
 @click.option("--mechanism", "--row", "wanted", multiple=True, metavar="TEXT",
               help="Only rows whose mechanism or attack contains this; repeat it for several.")  # fmt: skip
-@click.option("--trials", type=int, help="Trials of each side of a row; default: 20, of residual SDs 10.")
+@click.option(
+    "--trials", type=int, help="Trials of each side of a row; default: each row's own, 20 in most, of residual SDs 10."
+)
 @_seed
 @click.option("--jobs", default=0, callback=_workers, help="Worker processes; default: one a core.")
 @results_option
@@ -284,8 +286,9 @@ def ablation(
 ) -> int:
     """Run every mechanism off and on against the attack that motivates it (about ten minutes on two cores).
 
-    p is Welch's; a bound is what theory gives. Stored trials are not run again, and snoopbench figures ablation draws
-    what is stored. docs/ablation.md derives the bounds. The exit status is 1 where a row could not be measured.
+    p is Welch's, corrected over the rows after Holm; a bound is what theory gives. Stored trials are not run again, and
+    snoopbench figures ablation draws what is stored. docs/ablation.md derives the bounds. The exit status is 1 where a
+    row could not be measured.
     """
     from harness.report.ablation import print_ablation
     from harness.report.tables import console

@@ -305,6 +305,7 @@ class Ledger:
 
     def __init__(self, table: Table, secret: str, accomplices: Sequence[object] = ()) -> None:
         hidden = table.schema.masked(secret)
+        self.schema = table.schema
         self.people = table.people
         self.secret = secret
         self.accomplices = tuple(accomplices)

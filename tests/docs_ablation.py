@@ -18,7 +18,7 @@ from harness.studies.mechanisms import MECHANISMS
 PAGE = Path(__file__).parent.parent / "docs" / "ablation.md"
 FIGURE = PAGE.parent / "figures" / "ablation.png"
 PART = re.compile(r"(<!-- table -->\n).*?(<!-- end -->)", re.DOTALL)
-HEAD = "| mechanism | source | attack | measure | off | on | p | bound off | bound on | met |"
+HEAD = "| mechanism | source | attack | measure | off | on | Holm p | bound off | bound on | met |"
 NOTHING = "–"
 DPI = 200
 
@@ -41,7 +41,7 @@ def _measured(row: dict[str, Any], trials: int) -> list[str]:
     bounds = [
         _number(row[name]) + (" (elsewhere)" if row[f"{name}_met"] is False else "") for name in ("bound_off", "bound")
     ]
-    return [*sides, f"{row['p']:.0e}", *bounds, verdict(row)]
+    return [*sides, f"{row['holm_p']:.0e}", *bounds, verdict(row)]
 
 
 def _ends(interval: list[float] | None) -> str:

@@ -44,6 +44,10 @@ def test_all_attacks_are_run_where_they_are_at_home():
     homes = {one.attack.split(":")[0]: one.dataset.split(":")[0] for one in first}
     assert homes["like-isolation"] == "surnames"
     assert homes["difference"] == "employees"
+    told = {one.attack.split(":")[0]: one.accomplices for one in first}
+    assert {name for name, number in told.items() if number} == {"snooper"}
+    assert told["snooper"] >= 100
+    assert {rungs[0].accomplices for rungs in ladders(["snooper"], ["none"], accomplices=7)} == {7}
     elsewhere = ladders(["like-isolation", "difference"], ["none"], dataset="census")
     assert {one.dataset for rungs in elsewhere for one in rungs} == {"census"}
 

@@ -6,11 +6,13 @@ A row of κ_reach is two benchmarks, whose trials land in the store one by one; 
 p is Welch's: of κ_reach over the trials, or of the logarithms of the trials' mean squared errors. A trial's n errors
 are normal with one σ, so its mean square is σ²·χ²_n/n and the logarithm log σ² + log(χ²_n/n): what is added to log σ²
 has the same law on both sides, so the means of the logarithms differ by the ratio of the variances alone. The trial is
-the unit, as the errors of a trial share a salt. (An F test of the pooled errors would take them as independent.)
+the unit, as the errors of a trial share a salt. (An F test of the pooled errors would take them as independent.) So it
+is of all intervals: `stats.t_interval` of κ_reach, `residual.over_trials`; with fewer than 5 trials there is none.
+`holm_p` is p corrected after Holm over the rows that are looked at together.
 
 A row is met where the mechanism makes a difference of `MARGIN` in κ_reach, or a factor of `FACTOR` in residual SD, with
-p below `ALPHA`; or where it makes a difference at that p and the measurement on either side has its derived bound
-(`Mechanism.bound`) in its `LEVEL` interval.
+`holm_p` below `ALPHA`; or where it makes a difference at that p and the measurement on either side has its derived
+bound (`Mechanism.bound`) in its `LEVEL` interval.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness import registry, stats
-from harness.errors import BenchmarkError, UnknownPlugin
+from harness.errors import BenchmarkError
 from harness.plan import BOUNDS, Benchmark, content
 from harness.report.summary import LEAST_TRIALS
 from harness.runner import bench
@@ -29,7 +31,7 @@ from harness.store import Store
 from harness.studies import Rows, kept
 from harness.studies.laws import ERROR
 from harness.studies.mechanisms import MECHANISMS, Mechanism
-from harness.studies.residual import interval, residual
+from harness.studies.residual import over_trials, residual
 
 MARGIN, FACTOR, ALPHA = 0.4, 5.0, 1e-6
 LEVEL = 0.999  # of the interval that a bound is looked for in
@@ -37,8 +39,8 @@ SHOWN = 0.95  # of the interval that is told
 SIDES = ("off", "on")
 
 MEASURED = (
-    "off", "on", "difference", "bound", "bound_off", "p", "met", "bound_met", "bound_off_met", "off_ci", "on_ci",
-    "off_per_trial", "on_per_trial", "failed_trials", "skipped",
+    "off", "on", "difference", "bound", "bound_off", "p", "bound_met", "bound_off_met", "off_ci", "on_ci",
+    "off_per_trial", "on_per_trial", "failed_trials", "missing", "skipped",
 )  # fmt: skip
 
 
@@ -78,7 +80,22 @@ def ablation(plan: Ablation, store: Store, *, jobs: int = 0, fresh: bool = False
     A row that cannot be run says why (`skipped`); such, and rows with failed trials, are not stored. Raises Interrupted
     on Ctrl-C, StoreError when results cannot be kept.
     """
-    return [_row(one, plan, store, jobs, fresh) for one in plan.mechanisms]
+    return corrected([_row(one, plan, store, jobs, fresh) for one in plan.mechanisms])
+
+
+def corrected(rows: Rows) -> Rows:
+    """The rows with `holm_p`, Holm's p over all of them, and `met`, which hangs on it: of rows that were measured."""
+    adjusted = stats.holm([row["p"] for row in rows])
+    return [
+        {**row, "holm_p": p, "met": None if row["skipped"] else _is_met(row, p)}
+        for row, p in zip(rows, adjusted, strict=True)
+    ]
+
+
+def _is_met(row: dict[str, Any], p: float | None) -> bool:
+    least = MARGIN if row["measure"] == "kappa_reach" else FACTOR
+    large = row["difference"] is not None and row["difference"] >= least
+    return p is not None and p < ALPHA and bool(large or (row["bound_met"] and row["bound_off_met"] is not False))
 
 
 class _Unfinished(Exception):
@@ -93,19 +110,17 @@ def _row(one: Mechanism, plan: Ablation, store: Store, jobs: int, fresh: bool) -
     trials = plan.trials or one.trials
     asked = {
         "mechanism": one.name, "source": one.source, "attack": one.attack, "measure": one.measure,
-        "defenses": {side: getattr(one, side) for side in SIDES}, "dataset": one.dataset, "secret": one.secret,
+        "defenses": {side: getattr(one, side) for side in SIDES},
+        "attacks": {side: one.attack_of(side) for side in SIDES}, "dataset": one.dataset, "secret": one.secret,
         "column": one.column, "trials": trials, "victims": None if one.column else one.victims, "seed": plan.seed,
     }  # fmt: skip
-    try:
-        specs = {
-            "attack": registry.attack(one.attack)[1],
-            "dataset": registry.dataset(one.dataset)[1],
-            **{side: registry.defense(getattr(one, side))[1] for side in SIDES},
-        }
-    except UnknownPlugin as error:
-        return asked | {"specs": None} | dict.fromkeys(MEASURED) | {"skipped": str(error)}
-    asked["specs"] = specs
-    identity = {**asked, "content": content(registry.dataset(one.dataset)[0])}
+    page, dataset = registry.dataset(one.dataset)
+    asked["specs"] = {
+        "dataset": dataset,
+        **{f"attack_{side}": registry.attack(one.attack_of(side))[1] for side in SIDES},
+        **{side: registry.defense(getattr(one, side))[1] for side in SIDES},
+    }
+    identity = {**asked, "content": content(page)}
 
     def run() -> Rows:
         measure = _kappa if one.column is None else _residual
@@ -124,8 +139,8 @@ def _kappa(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, fres
     found: dict[str, dict[str, Any]] = {}
     for side in SIDES:
         benchmark = Benchmark.of(
-            defense=getattr(one, side), attack=one.attack, dataset=one.dataset, secret=one.secret, trials=trials,
-            victims=one.victims, seed=seed,
+            defense=getattr(one, side), attack=one.attack_of(side), dataset=one.dataset, secret=one.secret,
+            trials=trials, victims=one.victims, seed=seed,
         )  # fmt: skip
         found[side] = bench(benchmark, store, jobs=jobs, fresh=fresh)
         if found[side]["skipped"]:
@@ -141,34 +156,35 @@ def _kappa(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, fres
         side: stats.t_interval(values[side], LEVEL) if len(values[side]) >= LEAST_TRIALS else None for side in SIDES
     }
     failed = sum(found[side]["failed_trials"] for side in SIDES)
-    return row | _judged(one, row, wide, MARGIN) | {"failed_trials": failed, "skipped": None}
+    return row | _beside_theory(one, wide) | {"failed_trials": failed, "missing": None, "skipped": None}
 
 
 def _residual(one: Mechanism, trials: int, seed: int, store: Store, jobs: int, fresh: bool) -> dict[str, Any]:
-    found = {side: _counts(one, getattr(one, side), trials, seed, store, jobs, fresh) for side in SIDES}
+    found = {side: _counts(one, side, trials, seed, store, jobs, fresh) for side in SIDES}
     row: dict[str, Any] = {side: found[side]["sd"] for side in SIDES}
     values = {side: [sd for sd in found[side]["per_trial"] if sd is not None] for side in SIDES}
     wide: dict[str, stats.Interval | None] = {}
     for side in SIDES:
-        sd, number = found[side]["sd"], found[side]["number"]
-        shown = interval(sd, number, SHOWN) if number else None
+        shown, wide[side] = (
+            over_trials(row[side], values[side], level) if len(values[side]) >= LEAST_TRIALS else None
+            for level in (SHOWN, LEVEL)
+        )
         row |= {f"{side}_ci": [shown.low, shown.high] if shown else None, f"{side}_per_trial": values[side]}
-        wide[side] = interval(sd, number, LEVEL) if number else None
     known = row["on"] is not None and bool(row["off"])
     row["difference"] = row["on"] / row["off"] if known else None
     positive = all(sd > 0 for side in SIDES for sd in values[side])
     logs = [[2 * math.log(sd) for sd in values[side]] for side in SIDES] if positive else [[], []]
     row["p"] = stats.welch(*logs).p
-    return row | _judged(one, row, wide, FACTOR) | {"failed_trials": 0, "skipped": None}
+    missing = sum(found[side]["missing"] for side in SIDES)
+    nothing = sum(trials - len(values[side]) for side in SIDES)  # trials in which no count was estimated
+    return row | _beside_theory(one, wide) | {"failed_trials": nothing, "missing": missing, "skipped": None}
 
 
-def _counts(
-    one: Mechanism, defense: str, trials: int, seed: int, store: Store, jobs: int, fresh: bool
-) -> dict[str, Any]:
+def _counts(one: Mechanism, side: str, trials: int, seed: int, store: Store, jobs: int, fresh: bool) -> dict[str, Any]:
     """The residual of one side, a stored entry of its own: several rows have the same."""
     assert one.column is not None
     (page, dataset), (_, defense), (_, attack) = (
-        registry.dataset(one.dataset), registry.defense(defense), registry.attack(one.attack)
+        registry.dataset(one.dataset), registry.defense(getattr(one, side)), registry.attack(one.attack_of(side))
     )  # fmt: skip
     column = one.column
     plan = {"defense": defense, "attack": attack, "dataset": dataset, "column": column, "trials": trials, "seed": seed}
@@ -179,17 +195,12 @@ def _counts(
     return kept(store, "residual", plan | {"content": content(page)}, run, fresh=fresh)[0]
 
 
-def _judged(
-    one: Mechanism, row: dict[str, Any], wide: dict[str, stats.Interval | None], least: float
-) -> dict[str, Any]:
-    """The bounds, whether the intervals hold them, and whether the row is met (see above)."""
+def _beside_theory(one: Mechanism, wide: dict[str, stats.Interval | None]) -> dict[str, Any]:
+    """The bounds, and whether the intervals hold them."""
     bounds = {"on": one.bound() if one.bound else None, "off": one.bound_off() if one.bound_off else None}
     held = {side: _holds(wide[side], bounds[side]) for side in SIDES}
-    told = row["p"] is not None and row["p"] < ALPHA
-    large = row["difference"] is not None and row["difference"] >= least
     return {
         "bound": bounds["on"], "bound_off": bounds["off"], "bound_met": held["on"], "bound_off_met": held["off"],
-        "met": bool(told and (large or (held["on"] and held["off"] is not False))),
     }  # fmt: skip
 
 

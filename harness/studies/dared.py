@@ -14,6 +14,7 @@ import pandas as pd
 from harness import registry, stats, trial
 from harness.errors import BenchmarkError
 from harness.plugin import Dataset, Defense, Knowledge, Session
+from harness.report.summary import LEAST_TRIALS
 from harness.score import Truth
 from harness.seeds import generator
 from harness.session import Ledger, LocalSession
@@ -31,15 +32,18 @@ class Finder(Protocol):
     def findings(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> pd.DataFrame:
-        """Columns `value`, `confidence` and `queries`, indexed by uid."""
+        """A row for each victim, indexed by uid: `value`, `confidence` (0 where nothing was shown), `queries` asked."""
         ...
 
 
 def dared(
-    defense: str, attack: str, dataset: str, secret: str, *, victims: int = 100, trials: int = 1, seed: int = 1
+    defense: str, attack: str, dataset: str, secret: str, *, victims: int = 100, trials: int = 5, seed: int = 1
 ) -> dict[str, Any]:
-    """One row: of all victims the share whom the attack dares to attack, the share of these about whom it is right with
-    Wilson's 95 % interval, and the median number of questions about a victim. Specs are canonical in the row.
+    """One row: of all victims the share whom the attack dares to attack, the share of these about whom it is right, and
+    the median number of questions about a victim, dared or not. Specs are canonical in the row.
+
+    The trial is the unit, as its victims share salt and static noise: `dared_ci` and `accuracy_ci` are 95 % t-intervals
+    over the trials' shares, from 5 trials on; `accuracy_within_ci` is Wilson's, of all claims as if independent.
 
     Raises UserError for a wrong spec, BenchmarkError for an attack that does not count questions by victim.
     """
@@ -49,11 +53,13 @@ def dared(
     if not isinstance(built, Finder):
         raise BenchmarkError(f"The attack {attack} counts no questions by victim; choose noise-exploitation.")
     found = pd.concat(
-        [_found(built, page, dataset, defended, secret, victims, seed, number) for number in range(trials)]
-    )
-    claimed = found[found["confidence"] >= built.least]
+        [_found(built, page, dataset, defended, secret, victims, seed, number) for number in range(trials)],
+        keys=range(trials), names=["trial"],
+    )  # fmt: skip
+    found["dared"] = (found["confidence"] > 0) & (found["confidence"] >= built.least)
+    claimed = found[found["dared"]]
     right = int(claimed["right"].sum())
-    interval = stats.wilson_interval(right, len(claimed))
+    within = stats.wilson_interval(right, len(claimed))
     return {
         "defense": defense,
         "attack": attack,
@@ -63,16 +69,25 @@ def dared(
         "seed": seed,
         "victims": len(found),
         "dared": len(claimed) / len(found) if len(found) else None,
+        "dared_ci": _over_trials(found["dared"]),
         "accuracy": right / len(claimed) if len(claimed) else None,
-        "accuracy_ci": [interval.low, interval.high] if interval else None,
+        "accuracy_ci": _over_trials(claimed["right"]),
+        "accuracy_within_ci": [within.low, within.high] if within else None,
         "median_queries": float(found["queries"].median()) if len(found) else None,
     }
+
+
+def _over_trials(yes: pd.Series) -> list[float] | None:
+    """The t-interval over the trials' shares of what is true; None with fewer than 5 of them."""
+    shares = yes.astype(float).groupby("trial").mean()
+    interval = stats.t_interval(shares.tolist()) if len(shares) >= LEAST_TRIALS else None
+    return [interval.low, interval.high] if interval else None
 
 
 def _found(
     attack: Any, page: Dataset, dataset: str, defense: Defense, secret: str, victims: int, seed: int, number: int
 ) -> pd.DataFrame:
-    """What was found of each victim: confidence (0 where nothing), queries, and whether it is right."""
+    """What was found of each victim, and whether it is `right`."""
     table = trial.load(page, dataset, seed, number)
     if secret not in table.schema.secrets:
         raise BenchmarkError(f"{secret} is no secret of {dataset}; choose one of {', '.join(table.schema.secrets)}.")
@@ -84,8 +99,7 @@ def _found(
         found: pd.DataFrame = attack.findings(session, ledger, chosen, generator(seed, "attack", number))
         truth = Truth.of(ledger.people, secret)
         right = [truth.matches(secret, row.value)[truth.position(row.Index)] for row in found.itertuples()]
-        found = found.assign(right=right).reindex(chosen.index)
-        return found.assign(confidence=found["confidence"].fillna(0.0), queries=found["queries"].fillna(0))
+        return found.assign(right=np.array(right, dtype=bool))
     finally:
         engine.close()
         exact.close()

@@ -18,6 +18,7 @@ from harness.report.effort import WON
 from harness.runner import matrix
 from harness.store import Store
 
+ACCOMPLICES = 100  # for each that an attack needs: ten in each tenth of the users, whom k = 5 lets through
 DEFENSES = ("none", "k-threshold", "output-perturbation", "sticky", "diffix")
 
 
@@ -30,13 +31,16 @@ def ladders(
     **options: Any,
 ) -> list[tuple[Benchmark, ...]]:
     """For each attack and defense its benchmarks, the least effort first. No attacks stand for all that are registered,
-    no defenses for `DEFENSES`; `options` are those of `Benchmark.of`. Raises UserError."""
+    no defenses for `DEFENSES`; `options` are those of `Benchmark.of`. Attacks that need accomplices have `ACCOMPLICES`
+    for each that they need. Raises UserError."""
     planned = []
     for attack in attacks or sorted(registry.names("attacks")):
-        home = dataset or registry.attack(attack)[0].home
+        page = registry.attack(attack)[0]
+        home = dataset or page.home
+        given = {"accomplices": ACCOMPLICES * page.needs_accomplices} | options
         for defense in defenses or DEFENSES:
             rungs = [
-                Benchmark.of(defense=defense, attack=level, dataset=home, secret=secret, **options)
+                Benchmark.of(defense=defense, attack=level, dataset=home, secret=secret, **given)
                 for level in levels(attack)
             ]
             planned.append(tuple(rungs))

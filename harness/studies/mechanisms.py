@@ -2,7 +2,9 @@
 
 `off` is the weakened variant and `on` the whole. In most rows the one is the other with a parameter changed; where the
 literature calls a method too weak (`K-threshold alone`, `freshness of output noise`, `sticky per query`), `off` is that
-method, and `on` what was proposed in its place. docs/ablation.md derives the bounds.
+method, and `on` what was proposed in its place. In `per-user noise` the defense is the same on both sides, and what is
+switched is what its noise hangs on, the names: `off` they are many, `on` there is one. docs/ablation.md derives the
+bounds.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ FRESH = "output-perturbation:kind=gaussian,scale=2"
 class Mechanism:
     """One row: what is switched, by which attack it is measured, and what theory says of either side.
 
+    `attack_on` is the attack with the mechanism on, where what is switched is on the attack's side.
     The measure is κ_reach, or with `column` the residual SD of the attack's counts of that column's values, in users.
     `bound` and `bound_off`: what the laws give with the mechanism on and off; None where there is no law.
     """
@@ -31,6 +34,7 @@ class Mechanism:
     attack: str
     off: str
     on: str
+    attack_on: str | None = None
     dataset: str = "employees"
     secret: str | None = None
     column: str | None = None
@@ -42,6 +46,10 @@ class Mechanism:
     @property
     def measure(self) -> str:
         return "kappa_reach" if self.column is None else "residual_sd"
+
+    def attack_of(self, side: str) -> str:
+        """The attack with the mechanism "off" or "on"."""
+        return self.attack_on if side == "on" and self.attack_on else self.attack
 
 
 def _exactly(value: float) -> Law:
@@ -124,7 +132,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     ),
     Mechanism(
         name="sticky sampling", source="Denning 1980", attack="averaging",
-        off="random-sampling", on="random-sampling:sticky=true", trials=12, victims=10,
+        off="random-sampling", on="random-sampling:sticky=true", trials=15, victims=10,
         bound_off=CERTAINTY, bound=partial(laws.sampled, 0.9),
     ),
     Mechanism(
@@ -151,7 +159,7 @@ MECHANISMS: tuple[Mechanism, ...] = (
     ),
     Mechanism(
         name="per-user noise", source="Nielson, further studies", attack="collusion",
-        off="per-user-noise", on="sticky",
-        bound_off=partial(laws.proportional, 0.2, 200), bound=partial(layered, 8.0, 8.0, BANDS),
+        off="per-user-noise", on="per-user-noise", attack_on="collusion:analysts=1",
+        bound_off=partial(laws.proportional, 0.2, 200), bound=partial(laws.proportional, 0.2, 1),
     ),
 )  # fmt: skip

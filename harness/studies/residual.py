@@ -23,7 +23,7 @@ from harness.model import Answer
 from harness.plugin import Defense, Session
 from harness.seeds import generator
 from harness.session import LocalSession
-from harness.stats import Interval
+from harness.stats import Interval, mean, t_interval
 
 Groups = Sequence[tuple[str, object]]
 
@@ -65,6 +65,20 @@ def interval(sd: float, number: int, level: float) -> Interval:
 
     low, high = (sd * math.sqrt(number / float(chdtri(number, p))) for p in ((1 - level) / 2, (1 + level) / 2))
     return Interval(low, high)
+
+
+def over_trials(sd: float, per_trial: Sequence[float], level: float) -> Interval | None:
+    """Of a root mean square `sd` of errors of mean 0, with the trial as the unit, whose errors share a salt: Student's
+    interval from the logarithms of the trials' mean squares, log s² ± t·(their SD)/√trials. Its centre is that of all
+    errors, as the mean logarithm lies below by an amount that hangs on how far the errors of a trial are independent.
+    None where a trial is exact, or with fewer than 2."""
+    if not all(one > 0 for one in per_trial):
+        return None
+    logs = [2 * math.log(one) for one in per_trial]
+    found, centre = t_interval(logs, level), mean(logs)
+    if found is None or centre is None:
+        return None
+    return Interval(*(sd * math.exp((end - centre) / 2) for end in (found.low, found.high)))
 
 
 def residual(
