@@ -20,10 +20,10 @@ def posterior(with_victim: Floats, without: Floats, prior: Floats, spread: float
     bucket was not shown. `prior`: (B,), the candidates' shares of all users. Model: the differences of all buckets are
     c + noise of variance σ², those of the victim's bucket are c + 1 + noise of variance spread · σ²; c and log σ are
     unknown and flat, so they integrate out in closed form (∝ Q^(−(m−1)/2) for m differences, Q the weighted sum of
-    squares about the weighted mean). With `layers` the noise of the victim's bucket may have variance σ² + layers instead:
-    so many samples of SD 1, in users, meet other users there and do not cancel, whatever is left of the rest. Or there
-    are no such samples, as in exact answers: half the prior probability is on either. σ is then integrated over
-    numerically. A candidate whose bucket was shown in neither histogram is as likely as its share says,
+    squares about the weighted mean). With `layers` the noise of the victim's bucket may have variance σ² + layers
+    instead: so many samples of SD 1, in users, meet other users there and do not cancel, whatever is left of the rest.
+    Or there are no such samples, as in exact answers: half the prior probability is on either. σ is then integrated
+    over numerically. A candidate whose bucket was shown in neither histogram is as likely as its share says,
     given that no difference is the victim's. A bucket shown in one of the two histograms only has changed, and nobody
     but the victim can have changed it. Gives float64 (V, B), rows summing to 1.
     """
