@@ -2,7 +2,7 @@
 
 They count users. Where every user has one row that is count(*), which every defense answers; where users have several
 (`Schema.many_rows`) it is count(DISTINCT uid), for there a victim takes more than 1 off the rows of a bucket. Who
-refuses that is not attacked so. Secrets and known columns are the same in all rows of a user, so a user is in one bucket.
+refuses that is not attacked so. Secrets and known columns are the same in all rows of a user, so each is in one bucket.
 """
 
 from __future__ import annotations

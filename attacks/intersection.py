@@ -63,5 +63,5 @@ class intersection(Attack):
         return counts_of(session.query_many(sqls), values)
 
     def sums(self, session: Session, sqls: list[str]) -> np.ndarray:
-        """What each query of a sum says, NaN where nothing, shape (len(sqls), 1); (len(sqls), 2) with counts of rows."""
+        """What each query of a sum says, NaN where nothing, (len(sqls), 1); (len(sqls), 2) with counts of rows."""
         return amounts.numbers_of(session.query_many(sqls), 1 + session.schema.many_rows)

@@ -192,8 +192,8 @@ def _workload(judged: Judged, task: Task) -> Workload:
 
 
 def checked(table: Table, spec: str, empty: bool = False) -> Table:
-    """The table, when frame and schema agree and, unless it may be `empty`, there is a row; its schema says whether users
-    have several rows. Raises BenchmarkError with what is wrong."""
+    """The table, when frame and schema agree and, unless it may be `empty`, there is a row; its schema says whether
+    users have several rows. Raises BenchmarkError with what is wrong."""
     schema, frame = table.schema, table.frame
     if list(frame.columns) != list(schema.names):
         raise BenchmarkError(
