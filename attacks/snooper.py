@@ -30,7 +30,8 @@ class snooper(Attack):
        smallest group first; where nothing is answered, the next. Subtract what the accomplices have; claim the rest,
        and only if `min_confidence` is 0: nothing is known of the noise in it.
     4. For a secret of few values, where 3 is refused, and where users have several rows (sums mix them up), ask for
-       its histogram, the largest group first. Subtract the accomplices'. Claim the value with the highest posterior probability (see `attacks.decide`): the victim's bucket
+       its histogram, the largest group first. Subtract the accomplices'. Claim the value with the highest posterior
+       probability (see `attacks.decide`): the victim's bucket
        has 1 more. What is subtracted has no noise, so this is the difference of one answer and not of two. A bucket
        that is shown and in which no accomplice is holds the victim. A single bucket is compared with one of nobody.
 

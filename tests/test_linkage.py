@@ -14,7 +14,7 @@ from harness import registry, stats, trial
 from harness.model import Table
 from harness.trial import Judged
 from tests.attack_tables import Z
-from tests.conftest import judged
+from tests.conftest import judged, kappas
 
 QUASI = ["department", "gender", "age"]
 
