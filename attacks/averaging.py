@@ -40,9 +40,9 @@ class averaging(intersection):
 
     def sums(self, session: Session, sqls: list[str]) -> np.ndarray:
         def ask(batch: list[str]) -> np.ndarray:
-            return super(averaging, self).sums(session, batch)[:, None]
+            return super(averaging, self).sums(session, batch)
 
-        return self._means(ask, sqls)[:, 0]
+        return self._means(ask, sqls)
 
     def _means(self, ask: Callable[[list[str]], np.ndarray], sqls: list[str]) -> np.ndarray:
         """The mean answer to each query, cell by cell, over the repetitions that show the cell."""

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from attacks.histograms import claims_of, counts_of, histogram_query, secret_values
-from attacks.isolation import columns_for, isolated, literal, quoted
+from attacks.isolation import columns_for, isolated, literal, quoted, users
 from attacks.wordings import FORMS, wordings
 from harness.model import Answer, Inference
 from harness.plugin import Attack, Knowledge, Session, param
@@ -88,7 +88,9 @@ class chaff(Attack):
         """Form and answer (NaN: none) for each wording."""
         words = list(wordings(column, session.schema.column(column).kind, value, self.wordings))
         table = quoted(session.schema.table)
-        answers = session.query_many([f"SELECT count(*) FROM {table} WHERE {where}" for _, where in words])
+        answers = session.query_many(
+            [f"SELECT {users(session.schema)} FROM {table} WHERE {where}" for _, where in words]
+        )
         counts = [answer.value if isinstance(answer, Answer) else np.nan for answer in answers]
         return list(zip((name for name, _ in words), counts, strict=True))
 

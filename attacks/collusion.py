@@ -45,9 +45,9 @@ class collusion(intersection):
 
     def sums(self, session: Session, sqls: list[str]) -> np.ndarray:
         def ask(one: Session, batch: list[str]) -> np.ndarray:
-            return super(collusion, self).sums(one, batch)[:, None]
+            return super(collusion, self).sums(one, batch)
 
-        return self._means(session, ask, sqls)[:, 0]
+        return self._means(session, ask, sqls)
 
     def _means(self, session: Session, ask: Callable[[Session, list[str]], np.ndarray], sqls: list[str]) -> np.ndarray:
         """The mean answer to each query, cell by cell, over the names that were shown the cell."""

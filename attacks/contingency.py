@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attacks.isolation import quoted
+from attacks.isolation import quoted, users
 from harness.model import Answer, Refused
 from harness.plugin import Session
 
@@ -40,18 +40,20 @@ class Attribute:
         return total
 
 
-def attributes(session: Session, names: Sequence[str], is_ordered: Sequence[bool], classes: int) -> list[Attribute]:
+def attributes(
+    session: Session, names: Sequence[str], is_ordered: Sequence[bool], classes: int, of: str = ""
+) -> list[Attribute]:
     """The columns that list at least two values, ordered ones in at most `classes` classes with about equally many
-    users, of words the most frequent ones and the rest in one."""
-    answers = session.query_many([table_query(session, (name,)) for name in names])
+    users, of words the most frequent ones and the rest in one. `of`: what is counted, users unless it is given."""
+    answers = session.query_many([table_query(session, (name,), of) for name in names])
     found = [_merged(*entry, classes) for entry in zip(names, answers, is_ordered, strict=True)]
     return [attribute for attribute in found if attribute is not None and len(attribute.sizes) > 1]
 
 
-def table_query(session: Session, names: Sequence[str], of: str = "count(*)") -> str:
-    """A table of an aggregate by some columns."""
+def table_query(session: Session, names: Sequence[str], of: str = "") -> str:
+    """A table of an aggregate by some columns, of users unless another is given."""
     listed = ", ".join(quoted(name) for name in names)
-    return f"SELECT {listed}, {of} FROM {quoted(session.schema.table)} GROUP BY {listed}"
+    return f"SELECT {listed}, {of or users(session.schema)} FROM {quoted(session.schema.table)} GROUP BY {listed}"
 
 
 def crossed(first: Attribute, second: Attribute, answer: Answer | Refused) -> Floats:

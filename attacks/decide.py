@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,9 +20,10 @@ def posterior(with_victim: Floats, without: Floats, prior: Floats, spread: float
     bucket was not shown. `prior`: (B,), the candidates' shares of all users. Model: the differences of all buckets are
     c + noise of variance σ², those of the victim's bucket are c + 1 + noise of variance spread · σ²; c and log σ are
     unknown and flat, so they integrate out in closed form (∝ Q^(−(m−1)/2) for m differences, Q the weighted sum of
-    squares about the weighted mean). With `layers` the noise of the victim's bucket has variance σ² + layers instead:
-    so many samples of SD 1, in users, meet other users there and do not cancel, whatever is left of the rest. Then σ is
-    integrated over numerically. A candidate whose bucket was shown in neither histogram is as likely as its share says,
+    squares about the weighted mean). With `layers` the noise of the victim's bucket may have variance σ² + layers
+    instead: so many samples of SD 1, in users, meet other users there and do not cancel, whatever is left of the rest.
+    Or there are no such samples, as in exact answers: half the prior probability is on either. σ is then integrated
+    over numerically. A candidate whose bucket was shown in neither histogram is as likely as its share says,
     given that no difference is the victim's. A bucket shown in one of the two histograms only has changed, and nobody
     but the victim can have changed it. Gives float64 (V, B), rows summing to 1.
     """
@@ -60,7 +63,7 @@ def _log_evidence(difference: Floats, spread: float) -> Floats:
 
 
 def _log_layered(difference: Floats, layers: int) -> Floats:
-    """The same where the victim's bucket has variance σ² + layers."""
+    """The same where the victim's bucket has variance σ² + layers or σ², each as likely."""
     number, mean, scatter = _moments(difference)
     count = number.sum(axis=1, keepdims=True)
     mean = mean - (number * mean).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # near 0, where doubles are dense
@@ -68,8 +71,8 @@ def _log_layered(difference: Floats, layers: int) -> Floats:
     square = (number * mean**2 + scatter).sum(axis=1, keepdims=True)  # about 0, all buckets
     own = np.where(number > 0, mean - 1.0, 0.0)
     at_sigma = []
-    for sigma in SIGMAS:
-        narrow, wide = sigma**-2, 1.0 / (sigma**2 + layers)
+    for sigma, more in product(SIGMAS.tolist(), (0, layers)):
+        narrow, wide = sigma**-2, 1.0 / (sigma**2 + more)
         weight = narrow * (count - number) + wide * number
         weighted = narrow * (total - number * mean) + wide * number * own
         squares = narrow * (square - number * mean**2 - scatter) + wide * (number * own**2 + scatter)

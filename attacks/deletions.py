@@ -43,6 +43,8 @@ class Deletions:
         return self._with_an_accomplice(victim) or self._in_three_pairs(victim) or (nothing, nothing)
 
     def _with_an_accomplice(self, victim: object) -> Pair | None:
+        if self.values is None and self.session.schema.many_rows:
+            return None  # how often the accomplice's amount is in the sum is not known
         for other in self._like(victim, self.accomplices)[: self.partners]:
             if self._update(delete=[victim, other]):
                 self.accomplices = self.accomplices.drop(other)

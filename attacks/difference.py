@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from attacks.histograms import claims, counts_of, histogram_query, secret_values
+from attacks.histograms import claims, counts_of, histogram_query, one_row, secret_values
 from attacks.isolation import columns_for, high_earners, isolated, quoted, with_and_without, with_reference
 from harness.model import Answer, Inference, Kind, Schema
 from harness.plugin import Attack, Knowledge, Session, param
@@ -76,7 +76,7 @@ class difference(Attack):
         values = secret_values(session, knowledge.secret)
         if values.empty:
             return
-        of = f"sum({quoted(self._amount(knowledge))})" if self.kind == "sum" else "count(*)"
+        of = f"sum({quoted(self._amount(knowledge))})" if self.kind == "sum" else ""
         where = [condition for pair in with_and_without(victims) for condition in pair]
         spread = 2.0 * SHARED_CONDITIONS + 1
         if self.kind == "derivative":
@@ -87,6 +87,7 @@ class difference(Attack):
         counts = counts_of(answers, values.index)
         if self.kind == "sum":
             counts /= np.repeat(victims["amount"].to_numpy(dtype=float), 2)[:, None]
+            counts = one_row(counts) if session.schema.many_rows else counts
         if self.kind == "derivative":
             counts = counts[: len(counts) // 2] + np.nan_to_num(counts[len(counts) // 2 :])
         yield from claims(counts, values, victims, spread, self.min_confidence, rng)
@@ -103,7 +104,8 @@ class difference(Attack):
         counts = np.array([[pair[0][0] - pair[1][0], pair[1][0]] if pair else [np.nan] * 2 for pair in pairs])
         share = np.clip(np.nan_to_num(counts[0], nan=1.0), 1.0, None)
         values = pd.Series(share / share.sum(), index=pd.Index([None, KNOWN], dtype=object))
-        found = claims(counts[1:], values, victims, 2 * SHARED_CONDITIONS - 1, self.min_confidence, rng)
+        of_victims = one_row(counts[1:]) if session.schema.many_rows else counts[1:]
+        found = claims(of_victims, values, victims, 2 * SHARED_CONDITIONS - 1, self.min_confidence, rng)
         yield from (claim for claim in found if claim.value is None)
 
     def _amount(self, knowledge: Knowledge) -> str:

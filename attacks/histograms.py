@@ -1,4 +1,9 @@
-"""Histograms of the secret with and without each victim: what intersection, averaging and difference all ask."""
+"""Histograms of the secret with and without each victim: what intersection, averaging and difference all ask.
+
+They count users. Where every user has one row that is count(*), which every defense answers; where users have several
+(`Schema.many_rows`) it is count(DISTINCT uid), for there a victim takes more than 1 off the rows of a bucket. Who
+refuses that is not attacked so. Secrets and known columns are the same in all rows of a user, so each is in one bucket.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +12,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from attacks.amounts import sums
 from attacks.decide import choose, posterior
-from attacks.isolation import quoted, with_and_without
+from attacks.isolation import quoted, users, with_and_without
 from harness.model import Answer, Inference, Refused
 from harness.plugin import Session
 
@@ -20,7 +26,7 @@ def secret_values(session: Session, secret: str) -> pd.Series:
 
 def whole_histogram(session: Session, secret: str) -> str:
     """The histogram of the secret among all users."""
-    return f"SELECT {quoted(secret)}, count(*) FROM {quoted(session.schema.table)} GROUP BY 1"
+    return f"SELECT {quoted(secret)}, {users(session.schema)} FROM {quoted(session.schema.table)} GROUP BY 1"
 
 
 def shares_of(answer: Answer | Refused) -> pd.Series:
@@ -36,19 +42,18 @@ def histogram_queries(session: Session, secret: str, victims: pd.DataFrame) -> l
     return [histogram_query(session, secret, where) for pair in with_and_without(victims) for where in pair]
 
 
-def histogram_query(session: Session, secret: str, where: str, of: str = "count(*)") -> str:
-    """The histogram of the secret among those who meet the condition; `of`: the aggregate of each value."""
+def histogram_query(session: Session, secret: str, where: str, of: str = "") -> str:
+    """The histogram of the secret among those who meet the condition; `of`: the aggregate of each value, users unless
+    another is given."""
+    of = of or users(session.schema)
     return f"SELECT {quoted(secret)}, {of} FROM {quoted(session.schema.table)} WHERE {where} GROUP BY 1"
 
 
 def sum_queries(session: Session, secret: str, victims: pd.DataFrame) -> list[str]:
-    """Per victim two queries: the sum of the secret over the group with, then without the victim."""
-    table = quoted(session.schema.table)
-    return [
-        f"SELECT sum({quoted(secret)}) FROM {table} WHERE {where}"
-        for pair in with_and_without(victims)
-        for where in pair
-    ]
+    """Per victim two queries: the sum of the secret (see `attacks.amounts`) over the group with, then without the
+    victim."""
+    table, listed = quoted(session.schema.table), ", ".join(sums(session.schema, secret))
+    return [f"SELECT {listed} FROM {table} WHERE {where}" for pair in with_and_without(victims) for where in pair]
 
 
 def counts_of(answers: list[Answer | Refused], values: pd.Index) -> np.ndarray:
@@ -60,6 +65,13 @@ def counts_of(answers: list[Answer | Refused], values: pd.Index) -> np.ndarray:
         place = values.get_indexer(pd.Index(np.concatenate([data[0] for _, data in shown]), dtype=object))
         counts[row[place >= 0], place[place >= 0]] = np.concatenate([data[1] for _, data in shown])[place >= 0]
     return counts
+
+
+def one_row(counts: np.ndarray) -> np.ndarray:
+    """Rows with and without each victim in turn, (2V, B), in units of all that the victim has: these are by how much
+    all buckets together differ, a whole number, one at least."""
+    own = np.nansum(counts[0::2] - counts[1::2], axis=1)
+    return np.asarray(counts / np.repeat(np.maximum(np.round(own), 1.0), 2)[:, None])
 
 
 def claims(

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from attacks import amounts
 from attacks.deletions import Deletions
 from attacks.histograms import claims_of, counts_of, shares_of, whole_histogram
 from attacks.isolation import is_amount, quoted
-from harness.model import Answer, Inference, Kind, Refused
+from harness.model import Inference, Refused
 from harness.plugin import Attack, Knowledge, Session, param
 
 LAYERS = 2  # samples of the victim's bucket that its users seed: one before, one after
@@ -29,10 +30,12 @@ class insert_delete(Attack):
        and w. Then v = (vu + vw − uw)/2. Who comes back in the process is inserted again; where that is refused it is
        not tried any more.
     5. Claim the value with the highest posterior probability: the victim's bucket has 1 less, and noise of its own,
-       as much as two layers (see `attacks.decide`). Of an amount, claim the difference.
+       as much as two layers (see `attacks.decide`). Of an amount, claim the difference, for each row of the victim (see
+       `attacks.amounts`), and only if `min_confidence` is 0: nothing is known of the noise in it.
 
     Accomplices, and u and w, are users who agree with the victim in the usual columns that are no amounts: an update
-    that is judged partition by partition may want that. Up to `partners` are tried.
+    that is judged partition by partition may want that. Up to `partners` are tried. How many
+    rows an accomplice has is not known, so where users have several, 3 serves for histograms only.
 
     Noise that hangs on the query alone is the same before and after, and that which hangs on the users of a bucket
     changes in the victim's only: either way the bucket that changed is his. It takes fresh noise, or no updates.
@@ -52,13 +55,14 @@ class insert_delete(Attack):
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         secret = knowledge.secret
-        total = f"SELECT sum({quoted(secret)}) FROM {quoted(session.schema.table)}"
+        sums = amounts.sums(session.schema, secret)
+        total = f"SELECT {', '.join(sums)} FROM {quoted(session.schema.table)}"
         if is_amount(session.schema, secret) and not isinstance(session.query(total), Refused):
-            before, after = self._changes(session, knowledge, victims, lambda: _sum(session.query(total)), None)
-            whole = session.schema.column(secret).kind is Kind.INTEGER
-            for uid, amount in zip(victims.index, (before - after)[:, 0], strict=True):
-                if not np.isnan(amount):
-                    yield Inference(uid, round(amount) if whole else float(amount))
+            if self.min_confidence == 0:
+                before, after = self._changes(
+                    session, knowledge, victims, lambda: amounts.numbers_of([session.query(total)], len(sums))[0], None
+                )
+                yield from amounts.claims(session.schema, secret, victims.index, before - after)
             return
         histogram = whole_histogram(session, secret)
         values = shares_of(session.query(histogram))
@@ -82,7 +86,3 @@ class insert_delete(Attack):
         pairs = [deletions.of(uid) for uid in victims.index]
         before, after = np.stack([np.stack(pair) for pair in pairs], axis=1)
         return before, after
-
-
-def _sum(answer: Answer | Refused) -> np.ndarray:
-    return np.array([answer.value if isinstance(answer, Answer) else np.nan])

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from attacks import amounts
 from attacks.histograms import claims, counts_of, histogram_queries, secret_values, sum_queries
 from attacks.isolation import columns_for, is_amount, isolated, quoted
-from harness.model import Answer, Inference, Kind, Refused
+from harness.model import Inference, Refused
 from harness.plugin import Attack, Knowledge, Session, param
 
 
@@ -22,8 +23,9 @@ class intersection(Attack):
     2. For a secret of few values: count each value of the secret where A = a, and where A = a AND B <> b, one query
        each. Claim the value with the highest posterior probability (see `attacks.decide`; under independent noise of
        one size and equal shares that is the largest difference).
-    3. For an amount: sum the secret where A = a, and where A = a AND B <> b; claim the difference. Where sums are
-       refused, count its values as in step 2.
+    3. For an amount: sum the secret where A = a, and where A = a AND B <> b; claim the difference, for each
+       row of the victim (see `attacks.amounts`), and only if `min_confidence` is 0: nothing is known of the noise in
+       it. Where sums are refused, count its values as in step 2.
 
     Source: Diffix-Birch §2 (intersection attack), after Fellegi 1972.
     """
@@ -42,11 +44,9 @@ class intersection(Attack):
     ) -> Iterator[Inference]:
         secret = knowledge.secret
         if is_amount(session.schema, secret) and not self._sums_are_refused(session, secret):
-            sums = self.sums(session, sum_queries(session, secret, victims))
-            whole = session.schema.column(secret).kind is Kind.INTEGER
-            for uid, amount in zip(victims.index, sums[0::2] - sums[1::2], strict=True):
-                if not np.isnan(amount):
-                    yield Inference(uid, round(amount) if whole else float(amount))
+            if self.min_confidence == 0:
+                found = self.sums(session, sum_queries(session, secret, victims))
+                yield from amounts.claims(session.schema, secret, victims.index, found[0::2] - found[1::2])
             return
         values = secret_values(session, secret)
         if not values.empty:
@@ -54,7 +54,8 @@ class intersection(Attack):
             yield from claims(counts, values, victims, 1.0, self.min_confidence, rng)
 
     def _sums_are_refused(self, session: Session, secret: str) -> bool:
-        answer = session.query(f"SELECT sum({quoted(secret)}) FROM {quoted(session.schema.table)}")
+        listed = ", ".join(amounts.sums(session.schema, secret))
+        answer = session.query(f"SELECT {listed} FROM {quoted(session.schema.table)}")
         return isinstance(answer, Refused)
 
     def counts(self, session: Session, sqls: list[str], values: pd.Index) -> np.ndarray:
@@ -62,5 +63,5 @@ class intersection(Attack):
         return counts_of(session.query_many(sqls), values)
 
     def sums(self, session: Session, sqls: list[str]) -> np.ndarray:
-        """What each query of one number says, NaN where nothing, shape (len(sqls),)."""
-        return np.array([a.value if isinstance(a, Answer) else np.nan for a in session.query_many(sqls)])
+        """What each query of a sum says, NaN where nothing, (len(sqls), 1); (len(sqls), 2) with counts of rows."""
+        return amounts.numbers_of(session.query_many(sqls), 1 + session.schema.many_rows)

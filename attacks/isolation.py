@@ -96,6 +96,11 @@ def with_and_without(victims: pd.DataFrame) -> list[tuple[str, str]]:
     return pairs
 
 
+def users(schema: Schema) -> str:
+    """The aggregate that counts users: the rows, where each user has one."""
+    return f"count(DISTINCT {quoted(schema.uid)})" if schema.many_rows else "count(*)"
+
+
 def quoted(name: str) -> str:
     """A column or table name as SQL."""
     return '"' + name.replace('"', '""') + '"'

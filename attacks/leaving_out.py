@@ -11,7 +11,7 @@ import pandas as pd
 from attacks.changed import Seen, posterior
 from attacks.descriptions import Fact, Way
 from attacks.histograms import counts_of, histogram_query
-from attacks.isolation import literal, quoted
+from attacks.isolation import literal, quoted, users
 from harness.model import Answer
 from harness.plugin import Session
 
@@ -96,9 +96,9 @@ class Inquiry:
 
     def _counts(self, described: Sequence[tuple[int, Sequence[Fact]]]) -> np.ndarray:
         """How many users these facts describe, NaN where they are not shown, (n,)."""
-        table = quoted(self.session.schema.table)
+        table, count = quoted(self.session.schema.table), users(self.session.schema)
         sqls = [
-            f"SELECT count(*) FROM {table} WHERE {' AND '.join(fact.holds for fact in facts)}" for _, facts in described
+            f"SELECT {count} FROM {table} WHERE {' AND '.join(fact.holds for fact in facts)}" for _, facts in described
         ]
         np.add.at(self.asked, [v for v, _ in described], 1)
         return np.array([a.value if isinstance(a, Answer) else np.nan for a in self.session.query_many(sqls)])
@@ -149,13 +149,14 @@ class Inquiry:
 
     def _complements(self, asked: Sequence[tuple[int, str]], sets: dict[int, list[int]]) -> list[np.ndarray]:
         table, column = quoted(self.session.schema.table), quoted(self.secret)
+        count = users(self.session.schema)
         values = self.values.index
 
         def has_not(value: object) -> str:
             return f"{column} IS NOT NULL" if value is None else f"{column} <> {literal(value)}"
 
         sqls = [
-            f"SELECT count(*) FROM {table} WHERE {where} AND {has_not(values[e - len(values)])}"
+            f"SELECT {count} FROM {table} WHERE {where} AND {has_not(values[e - len(values)])}"
             for v, where in asked
             for e in sets[v]
         ]
@@ -180,7 +181,9 @@ def rarest_first(session: Session, facts: Sequence[Sequence[Fact]]) -> list[list
     shown come first."""
     columns = list(dict.fromkeys(fact.column for of_user in facts for fact in of_user))
     table = quoted(session.schema.table)
-    answers = session.query_many([f"SELECT {quoted(c)}, count(*) FROM {table} GROUP BY 1" for c in columns])
+    answers = session.query_many(
+        [f"SELECT {quoted(c)}, {users(session.schema)} FROM {table} GROUP BY 1" for c in columns]
+    )
     counts = {
         column: dict(zip(answer.data[0].tolist(), answer.data[1].tolist(), strict=True))
         for column, answer in zip(columns, answers, strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from attacks.decide import choose
-from attacks.isolation import columns_for, quoted
+from attacks.isolation import columns_for, quoted, users
 from attacks.matching import Column, posterior
 from harness.model import Answer, Inference
 from harness.plugin import Attack, Knowledge, Session, param
@@ -70,11 +70,11 @@ class linkage(Attack):
     def _published(self, session: Session, names: list[str], secret: str) -> pd.DataFrame:
         """The cells of all tables: the columns `names`, `secret`, `depth` (how many of the names the table has), and
         `weight`, the share of all records that are in it and in no finer one."""
-        table = quoted(session.schema.table)
-        sqls = [f"SELECT count(*) FROM {table}"]
+        table, count = quoted(session.schema.table), users(session.schema)
+        sqls = [f"SELECT {count} FROM {table}"]
         for depth in range(len(names), -1, -1):
             listed = ", ".join(quoted(name) for name in (*names[:depth], secret))
-            sqls.append(f"SELECT {listed}, count(*) FROM {table} GROUP BY {listed}")
+            sqls.append(f"SELECT {listed}, {count} FROM {table} GROUP BY {listed}")
         total, *answers = session.query_many(sqls)
         counts = [np.nan_to_num(a.data[-1]).clip(0.0) if isinstance(a, Answer) else np.zeros(0) for a in answers]
         everybody = total.value if isinstance(total, Answer) else np.nan

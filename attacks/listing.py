@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
 
-from attacks.isolation import quoted
+from attacks.isolation import quoted, users
 from harness.model import Answer, Refused, SinglingOut
 from harness.plugin import Attack, Knowledge, Session, param
 
@@ -74,7 +74,7 @@ class listing(Attack):
 
 def _list_query(session: Session, names: tuple[str, ...]) -> str:
     listed = ", ".join(quoted(name) for name in names)
-    return f"SELECT {listed}, count(*) FROM {quoted(session.schema.table)} GROUP BY {listed}"
+    return f"SELECT {listed}, {users(session.schema)} FROM {quoted(session.schema.table)} GROUP BY {listed}"
 
 
 def _length(answer: Answer | Refused) -> int:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 Floats = NDArray[np.float64]
 
 ROUNDS, CHANGE = 50, 1e-4  # of the EM algorithm: at most, and the largest step of a probability at which it stops
 LEARNERS = 100  # persons that it learns from, at most
 BLOCK = 2_000_000  # pairs of person and record that are held at once
+STARTS = (0.1, 1e-6)  # first probabilities of a change: EM ends at a local maximum, the more likely one is kept
 LEAST = 1e-6  # probability of a change that is never undercut, or nothing could be learned of it any more
 
 
@@ -87,14 +89,24 @@ def posterior(columns: Sequence[Column], weight: Floats) -> Iterator[tuple[slice
     """
     persons = len(columns[0].persons)
     learners = slice(0, min(persons, LEARNERS))
-    changed = np.full(len(columns), 0.1)
+    log_weight = np.log(np.maximum(weight, 1e-300))
+    fits = [_fit(columns, learners, log_weight, start) for start in STARTS]
+    changed, spread, _ = max(fits, key=lambda fit: fit[2])
+    for rows in _blocks(slice(0, persons), len(weight)):
+        yield rows, _share(columns, rows, log_weight, changed, spread)
+
+
+def _fit(columns: Sequence[Column], learners: slice, log_weight: Floats, start: float) -> tuple[Floats, Floats, float]:
+    """Probabilities of a change and deviations, (columns,) both, from that first probability, and the log-likelihood of
+    the learners under them with the prior, Beta(1, n + 1) for n learners: as if as many more agreed. Where values are
+    dense, a number moved to a neighbour explains exact ones nearly as well as agreement does."""
+    changed = np.full(len(columns), start)
     gaps = np.array([column.gap or 1.0 for column in columns])
     spread = gaps
-    log_weight = np.log(np.maximum(weight, 1e-300))
     for _ in range(ROUNDS):
         before = changed
         seen, differed, squares = np.zeros((3, len(columns)))
-        for rows in _blocks(learners, len(weight)):
+        for rows in _blocks(learners, len(log_weight)):
             share = _share(columns, rows, log_weight, changed, spread)
             for j, column in enumerate(columns):
                 agrees, differ = column.compared(rows)
@@ -102,16 +114,23 @@ def posterior(columns: Sequence[Column], weight: Floats) -> Iterator[tuple[slice
                 seen[j] += (share * column.there).sum()
                 differed[j] += of_changed.sum()
                 squares[j] += np.nansum(of_changed * differ**2)
-        changed = np.clip(differed / np.maximum(seen, LEAST), LEAST, 1 - LEAST)
+        changed = np.clip(differed / np.maximum(2 * seen, LEAST), LEAST, 1 - LEAST)  # as many more agree: the prior
         spread = np.maximum(np.sqrt(squares / np.maximum(differed, LEAST)), gaps / 2)
         if np.abs(changed - before).max() < CHANGE:
             break
-    for rows in _blocks(slice(0, persons), len(weight)):
-        yield rows, _share(columns, rows, log_weight, changed, spread)
+    likely = sum(
+        float(logsumexp(_log_joint(columns, rows, log_weight, changed, spread), axis=1).sum())
+        for rows in _blocks(learners, len(log_weight))
+    )
+    return changed, spread, likely + float((seen * np.log1p(-changed)).sum())
+
+
+def _log_joint(columns: Sequence[Column], rows: slice, log_weight: Floats, changed: Floats, spread: Floats) -> Floats:
+    return log_weight + sum(c.log_likelihood(rows, *how) for c, *how in zip(columns, changed, spread, strict=True))
 
 
 def _share(columns: Sequence[Column], rows: slice, log_weight: Floats, changed: Floats, spread: Floats) -> Floats:
-    log = log_weight + sum(c.log_likelihood(rows, *how) for c, *how in zip(columns, changed, spread, strict=True))
+    log = _log_joint(columns, rows, log_weight, changed, spread)
     log -= log.max(axis=1, keepdims=True)
     share = np.exp(log)
     return np.asarray(share / share.sum(axis=1, keepdims=True))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from attacks.histograms import claims, counts_of, secret_values
+from attacks.histograms import claims, counts_of, one_row, secret_values
 from attacks.isolation import columns_for, is_amount, isolated, quoted, with_and_without
 from harness.model import Inference, Schema
 from harness.plugin import Attack, Knowledge, Session, param
@@ -74,6 +74,7 @@ class outlier_sum(Attack):
             ]
         )
         sums = counts_of(answers, values.index) / np.repeat(victims["own"].to_numpy(dtype=float), 2)[:, None]
+        sums = one_row(sums) if session.schema.many_rows else sums
         yield from claims(sums, values, victims, 1.0, self.min_confidence, rng)
 
 

@@ -63,6 +63,8 @@ class reconstruction(Attack):
         names = schema.names
         if self.block not in names or self.measure not in names:
             return f"reconstruction needs the columns {self.block} and {self.measure}"
+        if schema.many_rows:
+            return "reconstruction needs one row a user"
         if secret != self.measure and secret not in self._attributes(schema):
             return f"the secret {secret} is not in the tables that are published"
         return None

@@ -19,6 +19,8 @@ from harness.plugin import Attack, Knowledge, Session, param
 
 Floats = NDArray[np.float64]
 
+ROWS = "count(*)"  # what sums of an amount are of; each user's amount weighs as often as the user has rows
+
 
 @dataclass(frozen=True, kw_only=True)
 class regression(Attack):
@@ -59,8 +61,10 @@ class regression(Attack):
         names = self.columns or knowledge.columns
         kinds = [session.schema.column(name).kind for name in names]
         known = knowledge.reveal(names, list(victims.index))
-        found = attributes(session, names, [kind.is_number or kind.is_time for kind in kinds], self.classes)
-        if not is_amount(session.schema, knowledge.secret):
+        is_sum = is_amount(session.schema, knowledge.secret)
+        of = ROWS if is_sum else ""
+        found = attributes(session, names, [kind.is_number or kind.is_time for kind in kinds], self.classes, of)
+        if not is_sum:
             yield from self._values(session, knowledge.secret, known, found, rng)
         elif self.min_confidence == 0:
             yield from self._amounts(session, knowledge.secret, known, found)
@@ -78,7 +82,7 @@ class regression(Attack):
             probability = _bayes(found, tables, known, shares.to_numpy())
         else:
             more = [table - a.sizes[:, None] * shares.to_numpy() for a, table in zip(found, tables, strict=True)]
-            probability = (shares.to_numpy() + self._predicted(session, found, more, known)).clip(1e-9)
+            probability = (shares.to_numpy() + self._predicted(session, found, more, known, "")).clip(1e-9)
             probability /= probability.sum(axis=1, keepdims=True)
         best, confidence = choose(probability, rng)
         for uid, value, sure in zip(known.index, shares.index[best], confidence, strict=True):
@@ -99,19 +103,21 @@ class regression(Attack):
             return
         mean = float(whole.data[0][0] / whole.data[1][0])
         more = [(a.sums(answer) - a.sizes * mean)[:, None] for a, answer in zip(found, answers, strict=True)]
-        amounts = mean + self._predicted(session, found, more, known)[:, 0]
+        amounts = mean + self._predicted(session, found, more, known, ROWS)[:, 0]
         is_whole = session.schema.column(secret).kind is Kind.INTEGER
         for uid, amount in zip(known.index, amounts.tolist(), strict=True):
             if np.isfinite(amount):
                 yield Inference(uid, round(amount) if is_whole else amount, 0.0)
 
-    def _predicted(self, session: Session, found: list[Attribute], more: list[Floats], known: pd.DataFrame) -> Floats:
+    def _predicted(
+        self, session: Session, found: list[Attribute], more: list[Floats], known: pd.DataFrame, of: str
+    ) -> Floats:
         """By how much the persons' Y exceed its mean, (V, Y), from how much the sums of Y over the classes of each
         attribute do, (K, Y)."""
         if not found:
             return np.zeros((len(known), 1))
         pairs = list(combinations(range(len(found)), 2))
-        answers = session.query_many([table_query(session, (found[i].name, found[j].name)) for i, j in pairs])
+        answers = session.query_many([table_query(session, (found[i].name, found[j].name), of) for i, j in pairs])
         both = {(i, j): crossed(found[i], found[j], a) for (i, j), a in zip(pairs, answers, strict=True)}
         return np.asarray(indicators(found, known) @ fitted(found, both, more))
 

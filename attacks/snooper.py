@@ -27,9 +27,11 @@ class snooper(Attack):
        groups=listed     by uid: the victim and 1, 2, 4, … of them, up to all
        groups=described  by what is known: sets with the same values of two or more columns
     3. For an amount ask for the sum of the secret (ask=avg: the average, times the number of those who have one), the
-       smallest group first; where nothing is answered, the next. Subtract what the accomplices have; claim the rest.
-    4. For a secret of few values, and where 3 is refused, ask for its histogram, the largest group first. Subtract the
-       accomplices'. Claim the value with the highest posterior probability (see `attacks.decide`): the victim's bucket
+       smallest group first; where nothing is answered, the next. Subtract what the accomplices have; claim the rest,
+       and only if `min_confidence` is 0: nothing is known of the noise in it.
+    4. For a secret of few values, where 3 is refused, and where users have several rows (sums mix them up), ask for
+       its histogram, the largest group first. Subtract the accomplices'. Claim the value with the highest posterior
+       probability (see `attacks.decide`): the victim's bucket
        has 1 more. What is subtracted has no noise, so this is the difference of one answer and not of two. A bucket
        that is shown and in which no accomplice is holds the victim. A single bucket is compared with one of nobody.
 
@@ -63,8 +65,10 @@ class snooper(Attack):
         told = knowledge.reveal([secret], knowledge.accomplices)[secret]
         groups = described(victims) if self.groups == "described" else listed(session, victims, told.index, rng)
         amount = f"{self.ask}({quoted(secret)})"
-        if is_amount(session.schema, secret) and not self._is_refused(session, amount):
-            yield from self._amounts(session, secret, amount, groups, told)
+        of_rows = session.schema.many_rows  # a sum has each amount as often as its user has rows, nobody says how often
+        if is_amount(session.schema, secret) and not of_rows and not self._is_refused(session, amount):
+            if self.min_confidence == 0:
+                yield from self._amounts(session, secret, amount, groups, told)
         else:
             yield from self._values(session, secret, groups, told, rng)
 
@@ -84,7 +88,7 @@ class snooper(Attack):
             known = told.loc[group.accomplices].dropna().astype(float)
             total = answer.value * (len(known) + 1 if self.ask == "avg" else 1)
             rest = total - float(known.sum())
-            yield Inference(uid, round(rest) if whole else rest)
+            yield Inference(uid, round(rest) if whole else rest, 0.0)
 
     def _values(
         self, session: Session, secret: str, groups: dict[object, list[Group]], told: pd.Series,

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from attacks.histograms import claims_of, counts_of, histogram_query, secret_values
-from attacks.isolation import columns_for, isolated, literal, quoted, with_and_without
+from attacks.isolation import columns_for, isolated, literal, quoted, users, with_and_without
 from harness.model import Answer, Inference
 from harness.plugin import Attack, Knowledge, Session, param
 
@@ -76,7 +76,10 @@ class split_averaging(Attack):
         others = tuple(name for name in session.schema.names if name != session.schema.uid)
 
         def ask(conditions: list[str]) -> np.ndarray:
-            sqls = [f"SELECT count(*) FROM {quoted(session.schema.table)} WHERE {where}" for where in conditions]
+            sqls = [
+                f"SELECT {users(session.schema)} FROM {quoted(session.schema.table)} WHERE {where}"
+                for where in conditions
+            ]
             answers = session.query_many(sqls)
             return np.array([[a.value if isinstance(a, Answer) else np.nan] for a in answers])
 
@@ -89,7 +92,9 @@ class split_averaging(Attack):
         """The splits by every listed value of the columns, the most balanced first."""
         names = self.split_by or tuple(columns)
         table = quoted(session.schema.table)
-        listed = session.query_many([f"SELECT {quoted(c)}, count(*) FROM {table} GROUP BY 1" for c in names])
+        listed = session.query_many(
+            [f"SELECT {quoted(c)}, {users(session.schema)} FROM {table} GROUP BY 1" for c in names]
+        )
         found: list[tuple[float, Split]] = []
         for column, answer in zip(names, listed, strict=True):
             if not isinstance(answer, Answer) or any(value is None for value in answer.data[0]):

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from attacks.histograms import counts_of, histogram_query
-from attacks.isolation import literal, quoted
+from attacks.isolation import literal, quoted, users
 from attacks.selectors import Chosen, Population
 from harness.model import Answer
 from harness.plugin import Session
@@ -67,5 +67,7 @@ def _counts(session: Session, secret: str, wheres: list[str], value: object) -> 
     """One value, a count a set."""
     having = f"{quoted(secret)} IS NULL" if value is None else f"{quoted(secret)} = {literal(value)}"
     table = quoted(session.schema.table)
-    answers = session.query_many([f"SELECT count(*) FROM {table} WHERE {where} AND {having}" for where in wheres])
+    answers = session.query_many(
+        [f"SELECT {users(session.schema)} FROM {table} WHERE {where} AND {having}" for where in wheres]
+    )
     return np.array([[a.value if isinstance(a, Answer) else np.nan] for a in answers]).reshape(-1, 1)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from attacks import amounts
 from attacks.histograms import claims, secret_values
-from attacks.isolation import columns_for, is_amount, isolated, quoted
+from attacks.isolation import columns_for, is_amount, isolated, users
 from attacks.trackers import Way, equals, found_in, individual, statistics
-from harness.model import Inference, Kind
+from harness.model import Inference
 from harness.plugin import Attack, Knowledge, Session, param
 
 
@@ -27,8 +28,10 @@ class tracker(Attack):
        `double`: T near a third inside U near two thirds. `union`: two disjoint sets, each near a half, of which the one
        is taken that the victim is not in.
     3. With q a count, and D = the secret has this value: compute q(C and D) for each value by the tracker's formula.
-       For an amount q is its sum over C. Where a set is not answered, take the next tracker.
-    4. Claim the value with the highest posterior probability (see `attacks.decide`), or the amount.
+       For an amount q is its sum over C, for each row of the victim (see `attacks.amounts`). Where a set is not
+       answered, take the next tracker.
+    4. Claim the value with the highest posterior probability (see `attacks.decide`), or the amount; that only if
+       `min_confidence` is 0, since nothing is known of the noise in it.
 
     For every C of fewer than k users a general tracker works up to k = n/4, a double one up to n/3; for one user each
     works as long as |T|, and |T| + 1, are between k and n − k, so nearly up to n/2, as the union does by design.
@@ -55,17 +58,17 @@ class tracker(Attack):
         secret = knowledge.secret
         ways = self._ways(knowledge, victims)
         if is_amount(session.schema, secret):
-            whole = session.schema.column(secret).kind is Kind.INTEGER
-            amounts = self._recovered(session, f"sum({quoted(secret)})", ways, victims, [None])[:, 0]
-            for uid, amount in zip(victims.index, amounts, strict=True):
-                if not np.isnan(amount):
-                    yield Inference(uid, round(amount) if whole else float(amount))
+            if self.min_confidence == 0:
+                parts = [
+                    self._recovered(session, of, ways, victims, [None]) for of in amounts.sums(session.schema, secret)
+                ]
+                yield from amounts.claims(session.schema, secret, victims.index, np.hstack(parts))
             return
         values = secret_values(session, secret)
         values = values[values.index.notna()]
         if len(values):
             conditions = [equals(secret, value) for value in values.index]
-            found = self._recovered(session, "count(*)", ways, victims, conditions)
+            found = self._recovered(session, users(session.schema), ways, victims, conditions)
             nothing = np.where(np.isnan(found), np.nan, 0.0)
             both = np.stack([found, nothing], axis=1).reshape(-1, len(values))
             yield from claims(both, values, victims, 1.0, self.min_confidence, rng)

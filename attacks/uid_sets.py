@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from attacks.isolation import literal, quoted
+from attacks.isolation import literal, quoted, users
 from harness.model import Answer
 from harness.plugin import Session
 
@@ -21,7 +21,7 @@ def among(session: Session, uids: Sequence[object]) -> str:
 def histogram(session: Session, secret: str, uids: Sequence[object]) -> str:
     """How many of these users have each value of the secret."""
     table = quoted(session.schema.table)
-    return f"SELECT {quoted(secret)}, count(*) FROM {table} WHERE {among(session, uids)} GROUP BY 1"
+    return f"SELECT {quoted(secret)}, {users(session.schema)} FROM {table} WHERE {among(session, uids)} GROUP BY 1"
 
 
 def shown(session: Session, wheres: Sequence[str]) -> np.ndarray:

@@ -73,7 +73,8 @@ class Schema:
     that outsiders commonly know. `derived` columns are computed from others, `same` lists groups of columns that
     tell the same fact in other words: knowing one of a group is knowing all. `others` are tables beside this one that a
     query can join: of the same users, or with an empty `uid` of none. Secrets, prior knowledge and updates are about
-    this table alone.
+    this table alone. `many_rows`: whether users may have several rows, so that the uid is no key; the harness sets it
+    for the main table.
     """
 
     table: str
@@ -84,6 +85,7 @@ class Schema:
     derived: tuple[Derived, ...] = ()
     same: tuple[tuple[str, ...], ...] = ()
     others: tuple[Schema, ...] = ()
+    many_rows: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -192,8 +192,8 @@ def _workload(judged: Judged, task: Task) -> Workload:
 
 
 def checked(table: Table, spec: str, empty: bool = False) -> Table:
-    """The table, when frame and schema agree and, unless it may be `empty`, there is a row. Raises BenchmarkError with
-    what is wrong."""
+    """The table, when frame and schema agree and, unless it may be `empty`, there is a row; its schema says whether
+    users have several rows. Raises BenchmarkError with what is wrong."""
     schema, frame = table.schema, table.frame
     if list(frame.columns) != list(schema.names):
         raise BenchmarkError(
@@ -208,9 +208,10 @@ def checked(table: Table, spec: str, empty: bool = False) -> Table:
         raise BenchmarkError(f"The dataset {spec} has no rows.")
     for column in schema.columns:
         _check_kind(frame[column.name], column.kind, f"{spec}: column {column.name}")
-    if not empty:
-        _check_others(table, spec)
-    return table
+    if empty:
+        return table
+    _check_others(table, spec)
+    return replace(table, schema=replace(schema, many_rows=not frame[schema.uid].is_unique))
 
 
 def _check_others(table: Table, spec: str) -> None:

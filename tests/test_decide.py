@@ -7,20 +7,22 @@ import pytest
 from scipy.stats import norm
 
 from attacks.decide import posterior
+from tests.conftest import kappas
 
 OFFSETS = np.linspace(-15, 25, 1_001)[:, None, None]
 SIGMAS = np.geomspace(1e-2, 1e3, 250)[:, None]
 
 
 def summed(difference: np.ndarray, prior: np.ndarray, spread: float, layers: int) -> np.ndarray:
-    """(S, B) -> (B,): flat in the offset and in log σ."""
+    """(S, B) -> (B,): flat in the offset and in log σ; with layers or without, each as likely."""
     bucket = np.broadcast_to(np.arange(difference.shape[1]), difference.shape)[~np.isnan(difference)]
     values = difference[~np.isnan(difference)]
     evidence = []
     for candidate in range(difference.shape[1]):
         own = bucket == candidate
-        scale = np.where(own, np.sqrt(spread * SIGMAS**2 + layers), SIGMAS)
-        evidence.append(np.exp(norm.logpdf(values, OFFSETS + own, scale).sum(axis=2)).sum() * prior[candidate])
+        scales = [np.where(own, np.sqrt(spread * SIGMAS**2 + more), SIGMAS) for more in {0, layers}]
+        likelihoods = [np.exp(norm.logpdf(values, OFFSETS + own, scale).sum(axis=2)).sum() for scale in scales]
+        evidence.append(sum(likelihoods) * prior[candidate])
     return np.array(evidence) / sum(evidence)
 
 
@@ -54,3 +56,19 @@ def test_a_large_common_offset_takes_nothing_away():
     prior = np.full(6, 1 / 6)
     near, far = (posterior(difference + c, np.zeros_like(difference), prior, layers=2) for c in (0.0, 1e6))
     assert far == pytest.approx(near, abs=1e-4)
+
+
+def test_exact_counts_outweigh_a_prior_against_them():
+    """Two buckets: of exact counts one has changed by 1, however rare its value is and however many samples there may
+    have been."""
+    whole, rest = np.array([[100.0, 10.0]]), np.array([[100.0, 9.0]])
+    for layers in (0, 2, 4):
+        assert posterior(whole, rest, np.array([0.92, 0.08]), layers=layers)[0] == pytest.approx([0.0, 1.0], abs=0.01)
+
+
+SKEWED = ("insert-delete", "backdoor:wordings=1", "range-isolation:kind=creep,columns=department,ranges=3")
+
+
+@pytest.mark.parametrize("attack", SKEWED)
+def test_a_rare_value_of_two_is_found_in_exact_answers(attack: str):
+    assert kappas("none", attack, 1, victims=40, secret="disciplinary_warning")[0] == pytest.approx(1.0)

@@ -14,7 +14,7 @@ from harness import registry, stats, trial
 from harness.model import Table
 from harness.trial import Judged
 from tests.attack_tables import Z
-from tests.conftest import judged
+from tests.conftest import judged, kappas
 
 QUASI = ["department", "gender", "age"]
 
@@ -177,3 +177,8 @@ def test_other_kinds_of_columns_and_secrets():
     result = judged("none", "linkage", "uniform", victims=40)
     result.close()
     assert result.score.kappa_reach > 0.4
+
+
+def test_dense_dates_as_they_were_are_matched_by_agreement():
+    """Nearly every user has a day of hiring alone, and another one's is never far."""
+    assert kappas("none", "linkage:columns=[hire_date]", 1, "employees:size=600", victims=50)[0] >= 0.9
