@@ -15,6 +15,7 @@ from harness.plugin import Session
 
 Floats = NDArray[np.float64]
 
+ROWS = "count(*)"  # what sums of an amount are of; each user's amount weighs as often as the user has rows
 ONE_USER = 1.0  # weight of what is believed before anything is counted
 
 

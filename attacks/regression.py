@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from attacks.contingency import ONE_USER, Attribute, attributes, crossed, fitted, indicators, table_query
+from attacks.contingency import ONE_USER, ROWS, Attribute, attributes, crossed, fitted, indicators, table_query
 from attacks.decide import choose
 from attacks.histograms import secret_values
 from attacks.isolation import is_amount, quoted
@@ -18,8 +18,6 @@ from harness.model import Answer, Inference, Kind
 from harness.plugin import Attack, Knowledge, Session, param
 
 Floats = NDArray[np.float64]
-
-ROWS = "count(*)"  # what sums of an amount are of; each user's amount weighs as often as the user has rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +59,7 @@ class regression(Attack):
         names = self.columns or knowledge.columns
         kinds = [session.schema.column(name).kind for name in names]
         known = knowledge.reveal(names, list(victims.index))
-        is_sum = is_amount(session.schema, knowledge.secret)
-        of = ROWS if is_sum else ""
+        of = ROWS if (is_sum := is_amount(session.schema, knowledge.secret)) else ""
         found = attributes(session, names, [kind.is_number or kind.is_time for kind in kinds], self.classes, of)
         if not is_sum:
             yield from self._values(session, knowledge.secret, known, found, rng)

@@ -59,7 +59,7 @@ def test_every_page_in_the_folder_is_in_the_dict(kind: str):
         assert bool(classes) == (module in named), f"{path} holds {classes}"
 
 
-ROTATION = 3
+ROTATION = 4
 OFTEN = ("none", "diffix", "microaggregation", "difference", "listing", "guess")
 SMALL = {"equations": "equations:persons=16"}  # attacks that ask hundreds of queries: fewer for every pair
 SHARE = [
