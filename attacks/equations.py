@@ -61,9 +61,7 @@ class equations(Attack):
     queries: int | None = param(None, f"queries to be answered; null: {A_PERSON} for each unknown", low=1)
     persons: int = param(100, "unknowns, at most", unit="users", low=2, high=5_000)
     share: float = param(0.5, "the share of the unknowns in each list of uid-list", low=0.001, high=0.999)
-    columns: tuple[str, ...] = param(
-        (), "known columns: for conditions, empty: the usual ones of the dataset; for hash, empty: the uid"
-    )
+    columns: tuple[str, ...] = param((), "known columns; empty: the usual ones of the dataset, for hash the uid")
     histogram: bool = param(False, "of a secret of two values count both in each query")
     min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
 

@@ -73,14 +73,11 @@ class split_averaging(Attack):
 
     def estimates(self, session: Session, groups: Sequence[tuple[str, object]]) -> np.ndarray:
         """How many users have each of these values, (column, value): float64 (G,), NaN where no pair was answered."""
+        select = f"SELECT {users(session.schema)} FROM {quoted(session.schema.table)}"
         others = tuple(name for name in session.schema.names if name != session.schema.uid)
 
         def ask(conditions: list[str]) -> np.ndarray:
-            sqls = [
-                f"SELECT {users(session.schema)} FROM {quoted(session.schema.table)} WHERE {where}"
-                for where in conditions
-            ]
-            answers = session.query_many(sqls)
+            answers = session.query_many([f"{select} WHERE {where}" for where in conditions])
             return np.array([[a.value if isinstance(a, Answer) else np.nan] for a in answers])
 
         wanted = [(f"{quoted(column)} = {literal(value)}",) for column, value in groups]
