@@ -33,8 +33,7 @@ class split_averaging(Attack):
     4. Claims: ask histograms of the secret in halves, with and without a victim who is isolated as in the difference
        attack, and subtract pair by pair. Under layered noise the static layers that both sides have cancel, and the one
        of the victim's own condition is common to all buckets; what is left is two fresh samples a pair, and 2k more in
-       the victim's bucket for the k shared conditions. The value with the highest posterior probability over all pairs
-       is claimed (see `attacks.decide`).
+       the victim's bucket for the k shared conditions. Claim the most probable value over all pairs (`attacks.decide`).
 
     Steps 1 to 3 need static layers as a defense, and these do nothing about step 4.
 
