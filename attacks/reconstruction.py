@@ -56,7 +56,7 @@ class reconstruction(Attack):
     suppression: int | None = param(None, "cells of fewer persons are hidden; null: read off the counts", low=1)
     databases: int = param(50, "the most databases of a block and random order", low=1, high=100_000)
     restarts: int = param(3, "random orders of the search, where one does not find all databases", low=1, high=1_000)
-    work: float = param(3.0, "most work on a block", unit="deterministic seconds of CP-SAT", low=0.01)
+    work: float = param(10.0, "most work on a block", unit="deterministic seconds of CP-SAT", low=0.01)
     min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
 
     def skip(self, schema: Schema, secret: str) -> str | None:
@@ -125,6 +125,8 @@ class reconstruction(Attack):
             if sample.databases:
                 told = [sample.shares(group, column, budget) for group in groups]
                 return [(shares, 1.0 if proven else 1.0 - 1.0 / len(sample.databases)) for shares, proven in told]
+            if not sample.complete:  # there may be one all the same
+                break
         shown = tables.counts(domain, values, block)
         persons = deviating_least(domain, shown, at_home) if shown else np.full(len(domain), np.nan)
         return [(weights(column[group], persons[group]), 0.0) for group in groups]

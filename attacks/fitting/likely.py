@@ -15,8 +15,11 @@ from attacks.fitting.counting import Counting, most
 from attacks.fitting.statistics import Array, Bools, Database, Domain, Statistic
 
 Shares = dict[object, float]
-FIRST = 0.6  # of the budget for the first order of search
-OTHERS = 0.25  # of what is left for each other one; the rest is for questions about persons
+MANY = 10**6  # persons: no bound
+PLAIN = 0.1  # of the budget for the first order of search
+FIRST = 0.7  # of what is left for a first database where that finds few
+OTHERS = 0.25  # of what is left for each other order; the rest is for questions about persons
+HARD = 9  # orders of search, one database each, where they are hard to find
 
 
 @dataclass
@@ -30,16 +33,23 @@ class Sample:
 
     @classmethod
     def of(cls, domain: Domain, system: Sequence[Statistic], each: int, restarts: int, budget: Budget) -> Sample:
-        """All databases if there are fewer than `each`, else so many from each of `restarts` random orders of search.
-        The databases that a solver finds one after the other are alike; those of another order are not."""
+        """All databases if there are fewer than `each`, else so many from each of `restarts` random orders of search;
+        where they are hard to find, one from each of several orders. The databases that a solver finds one after the
+        other are alike; those of another order are not."""
         if (most(domain, system) < 0).any():
             return cls(domain, system, [], False)
         model = Counting(domain, system)
-        first, complete = model.search(budget.part(FIRST), each)
-        found = set(first)
-        for seed in range(1, restarts if found and not complete else 1):
-            found.update(model.databases(budget.part(OTHERS), each, seed, relaxed=True)[0])
-        return cls(domain, system, sorted(found), complete)
+        first, complete = model.databases(budget.part(PLAIN), each)
+        if complete:
+            return cls(domain, system, sorted(first), True)
+        found, hard = set(first), len(first) < each
+        for seed in range(HARD) if hard else range(1, restarts):
+            wanted, share = (1, OTHERS if found else FIRST) if hard else (each, OTHERS)
+            more, complete = model.databases(budget.part(share), wanted, seed, relaxed=hard)
+            found.update(more)
+            if not more:
+                break
+        return cls(domain, system, sorted(found), complete and not found)
 
     def shares(self, like: Bools, column: Array, budget: Budget) -> tuple[Shares, bool]:
         """The share of each value of the column among the persons of these kinds, averaged over the databases, and
@@ -50,7 +60,7 @@ class Sample:
             rival = like & np.array([value not in found for value in column.tolist()])
             if self.complete or not rival.any() or not found:
                 return found, bool(found)
-            possible = Statistic("another value", rival, 1, len(self.databases[0]))
+            possible = Statistic("another value", rival, 1, MANY)
             more, complete = Counting(self.domain, [*self.system, possible]).search(budget, 1)
             if not more:
                 return {value: found[value] for value in values if value in found}, complete
