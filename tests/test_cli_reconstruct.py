@@ -62,6 +62,23 @@ def test_all_lists_every_database(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert text.startswith("5 databases fit, and no other")
 
 
+def test_spaces_line_ends_and_a_mark_of_byte_order_change_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    plain = "where,count,median,mean\n,3,4,5\n\"town IN ('north', 'south')\",3,4,5\n"
+    odd = "\ufeff where , count, median, mean\r\n, 3, 4, 5\r\n  \"town IN ('north', 'south')\", 3, 4, 5\r\n   \r\n"
+    found = []
+    for stats in (plain, odd):
+        assert run(tmp_path, "--json", stats=stats) == 0
+        found.append(json.loads(capsys.readouterr().out)["databases"])
+    assert found[0] == found[1] != []
+
+
+def test_of_databases_of_several_sizes_no_cell_is_certain(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    stats = "where,count,median,mean\ntown = 'north',,,\ntown = 'south',1,4,4\n"
+    assert run(tmp_path, "--json", "--limit", "3", stats=stats) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["stopped"], found["certain"]) == ("limit", None)
+
+
 def test_contradiction(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     stats = "where,count,median,mean\n,3,4,5\ntown = 'north',2,,\ntown = 'south',2,,\nage < 3,,,\n"
     assert run(tmp_path, "--json", stats=stats) == 2
@@ -102,6 +119,9 @@ MISTAKES = {
     "unknown key": ({"domain": "rows = 3\n" + DOMAIN}, "rows means nothing"),
     "bad attribute": ({"domain": DOMAIN.replace('"boolean"', '"number"')}, 'married is "boolean" or a list'),
     "bad rule": ({"domain": DOMAIN.replace("NOT married", "NOT wed")}, "rule 1"),
+    "thousands": ({"stats": HEAD + ",3000000000,,\n"}, "line 2: the count is above 10,000 persons"),
+    "far away": ({"domain": DOMAIN.replace("0, max = 20", f"{2**63}, max = {2**63 + 5}")}, "within 1,000,000,000 of 0"),
+    "names alike": ({"domain": DOMAIN.replace("town =", "Age =")}, "differ in more than their case"),
     "rules that nobody obeys": ({"domain": DOMAIN.replace("NOT married OR", "age < 3 AND")}, "no person obeys"),
 }
 

@@ -23,6 +23,8 @@ from harness.sql import analyse, parse
 from harness.sql.query import And, Between, Compare, Condition, In, IsNull, Like, Not, Or, Ref, walk
 
 LARGEST = 50_000  # kinds of persons
+MOST = 10_000  # persons
+HIGHEST = 10**9  # absolute value of a measure
 TABLE = "persons"
 COLUMNS = ("where", "count", "median", "mean")
 _COMPARE = {
@@ -108,6 +110,9 @@ def read_domain(path: str) -> Persons:
         raise DatasetError(f"{path}: attributes is a table of columns other than the measure.")
     if not isinstance(rules, list) or not all(isinstance(rule, str) for rule in rules):
         raise DatasetError(f'{path}: rules is a list of conditions, such as "NOT married OR age >= 15".')
+    lower = [column.strip().lower() for column in (name, *attributes)]
+    if "" in lower or len(set(lower)) < len(lower):
+        raise DatasetError(f"{path}: the measure and the attributes need names that differ in more than their case.")
     values = {str(column): _values(path, column, kind) for column, kind in attributes.items()}
     size = (high - low + 1) * int(np.prod([len(own) for own in values.values()], dtype=object))
     if size > LARGEST:
@@ -130,6 +135,8 @@ def _measure(path: str, given: Any) -> tuple[str, int, int]:
         raise DatasetError(f'{path}: the measure is given as measure = {{name = "age", min = 0, max = 125}}.')
     if given["min"] > given["max"]:
         raise DatasetError(f"{path}: the measure's min {given['min']} is above its max {given['max']}.")
+    if max(abs(given["min"]), abs(given["max"])) > HIGHEST:
+        raise DatasetError(f"{path}: the measure's min and max lie within {HIGHEST:,} of 0.")
     return given["name"], given["min"], given["max"]
 
 
@@ -170,6 +177,8 @@ def read_statistics(path: str, persons: Persons, rounding: Rounding, suppression
             continue
         if not (count.isdecimal() and count.isascii()):
             raise DatasetError(f"{place}: the count {count!r} is no whole number from 0 up.")
+        if len(count) > len(str(MOST)) or int(count) > MOST:
+            raise DatasetError(f"{place}: the count is above {MOST:,} persons, and no more can be searched.")
         printed = [_printed(number, rounding, f"{place}: the {name}") for name, number in numbers.items()]
         if count.strip("0") == "" and any(printed):
             raise DatasetError(f"{place}: a group of nobody has neither median nor mean.")
@@ -211,8 +220,8 @@ def _rows(path: str, needed: Sequence[str], allowed: Sequence[str]) -> list[tupl
     """The rows of a CSV file with their lines, its columns checked. Raises DatasetError."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            lines = [(reader.line_num, row) for row in reader if row]
+            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            lines = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row) or len(row) > 1]
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}.") from None
     except (csv.Error, UnicodeDecodeError) as error:

@@ -127,6 +127,8 @@ def _certain(
     """The cells that are the same in every database that fits, None where that is not known; and the databases with
     those that were found on the way to the proof."""
     known = found.complete
+    if len({len(database) for database in found.databases}) > 1:  # cells of databases of other sizes do not compare
+        return found, None
     if not known and found.databases and problem.solver == "cp-sat":
         found, known = proven(domain, statistics, found, budget)
     cells = cells_of(domain, found.databases)
