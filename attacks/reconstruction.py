@@ -95,8 +95,9 @@ class reconstruction(Attack):
             told = self._solved(domain, tables, values, block, knowledge.secret, [groups[i] for i in possible])
             for i, (shares, weight) in zip(possible, told, strict=True):
                 value = max(shares, key=lambda value: (shares[value], rng.random()))
-                if (sure := weight * shares[value]) >= self.min_confidence:
-                    yield Inference(people.index[i], value, min(1.0, float(sure)))
+                sure = round(float(weight * shares[value]), 9)  # a sum of shares: what is certain is 1, not nearly 1
+                if sure >= self.min_confidence:
+                    yield Inference(people.index[i], value, sure)
 
     def _tabled(self, values: dict[str, Key], secret: str, known: Sequence[str]) -> dict[str, Key]:
         """The attributes that are listed, the secret and the known ones first, as long as there are no more than

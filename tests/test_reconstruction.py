@@ -150,15 +150,26 @@ OFTEN = ("query-budget", "diffix")  # refusals, and fractions with suppression
     "defense", [*OFTEN, *(pytest.param(name, marks=pytest.mark.science) for name in DEFENSES if name not in OFTEN)]
 )
 def test_every_defense_ends_it(defense: str):
-    result = judged(defense, "reconstruction", "block:size=40,most=10", victims=3)
+    result = judged(defense, "reconstruction:work=0.5", "block:size=40,most=10", victims=3)
     result.close()
     assert result.score.attempts == 3
 
 
 @pytest.mark.science
-@pytest.mark.parametrize(("defense", "least"), [("none", 0.8), ("k-threshold", 0.6), ("rounding:base=2", 0.4)])
-def test_who_falls(defense: str, least: float):
-    assert kappas(defense, "reconstruction", 2, "block", victims=10).mean() >= least
+@pytest.mark.parametrize("defense", ["k-threshold:k=3", "rounding:base=2"])
+def test_suppression_and_rounding_leave_certain_claims_and_those_are_right(defense: str):
+    result = judged(defense, "reconstruction", SMALL, victims=6)
+    result.close()
+    right = {uid: result.truth.people.loc[uid, "race"] for uid in result.outcome.victims}
+    sure = [claim for claim in result.outcome.claims if claim.confidence == 1.0]
+    assert sure
+    assert all(claim.value == right[claim.uid] for claim in sure)
+
+
+@pytest.mark.science
+def test_without_a_defense_blocks_fall():
+    """25 victims, guesses are right in half of the cases: 99.9 % of such guesses have a κ below 0.65."""
+    assert kappas("none", "reconstruction", 1, "block", victims=25)[0] > 0.65
 
 
 @pytest.mark.science
