@@ -35,13 +35,10 @@ class reconstruction(Attack):
     5. Claim the most probable value. Where no database fits (noise), take the one whose counts deviate least in sum;
        its claims have confidence 0, since nothing is known of the noise, and are made only when forced.
 
-    Rounded numbers are taken as rounded to the nearest multiple; where nothing fits, to either. What it knows: block
-    and quasi-identifiers of its victims, nobody else's. It need not win against `none`: two persons of one block, sex
-    and age are one to it, and large blocks have many databases. What stops it: noise that leaves no system to solve,
-    and, by degree, suppression and rounding, which are information all the same.
+    Rounded numbers are taken as rounded to the nearest multiple; where nothing fits, to either. It need not win against
+    `none`: two persons of one block, sex and age are one to it, and large blocks have many databases.
 
-    Source: Garfinkel, Abowd, Martindale 2018 (reconstruction from block tables, suppressed cells as constraints);
-    linking the records found to persons by sex, age and place is the second step of the census bureau's own attack.
+    Source: Garfinkel, Abowd, Martindale 2018; linking the records to persons is the census bureau's own second step.
     """
 
     exact_against_none = False
