@@ -47,9 +47,9 @@ def eligible_by_description(knowledge: Knowledge, columns: Sequence[str]) -> pd.
         rest = (~mates).groupby(number).transform("sum")
         with_mates = mates.groupby(number).transform("any")
         members = mates.index[mates].to_series().groupby(number[mates]).agg(list)
-        for uid in number.index[(rest == 1) & with_mates & ~mates]:
-            row = known.loc[uid]
-            where = " AND ".join(f"{quoted(name)} = {literal(row[name])}" for name in names)
+        alone = known[(rest == 1) & with_mates & ~mates].astype(object)
+        for uid, *row in alone.itertuples(name=None):
+            where = " AND ".join(f"{quoted(name)} = {literal(cell)}" for name, cell in zip(names, row, strict=True))
             found.setdefault(uid, []).append(Group(where, members[number[uid]]))
     ways = [sorted(groups, key=lambda group: len(group.accomplices)) for groups in found.values()]
     column = pd.Series(ways, index=pd.Index(list(found), dtype=cells.index.dtype), dtype=object)

@@ -51,15 +51,17 @@ class collusion(intersection):
 
     def _means(self, session: Session, ask: Callable[[Session, list[str]], np.ndarray], sqls: list[str]) -> np.ndarray:
         """The mean answer to each query, cell by cell, over the names that were shown the cell."""
-        looks: list[np.ndarray] = []
+        looks: list[np.ndarray] = []  # of the first names
+        shown, total = np.zeros((), dtype=np.int64), np.zeros(())
         for number in range(self.analysts):
             order = np.roll(np.arange(len(sqls)), -(number * len(sqls) // self.analysts))
-            answers = ask(session.named(f"analyst {number}"), [sqls[i] for i in order])
-            looks.append(answers[np.argsort(order)])
+            answers = ask(session.named(f"analyst {number}"), [sqls[i] for i in order])[np.argsort(order)]
+            shown, total = shown + ~np.isnan(answers), total + np.nan_to_num(answers)
+            if number < FIRST:
+                looks.append(answers)
             if number + 1 == FIRST and _same(looks):
                 break
-        shown = np.sum([~np.isnan(look) for look in looks], axis=0)
-        return np.where(shown > 0, np.nansum(looks, axis=0) / np.maximum(shown, 1), np.nan)
+        return np.where(shown > 0, total / np.maximum(shown, 1), np.nan)
 
 
 def _same(looks: list[np.ndarray]) -> bool:

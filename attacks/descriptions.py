@@ -87,7 +87,7 @@ def facts_of(cells: pd.DataFrame, schema: Schema) -> list[list[Fact]]:
 
 def removable(cells: pd.DataFrame, keep: Sequence[str], smallest_group: int) -> pd.DataFrame:
     """For whom each column (but those to keep) is a way out: users indexed by uid, a column each with the positions of
-    the columns that stay, as a sum of powers of two, 0 where it is none.
+    the columns that stay, as a sum of powers of two (a Python int), 0 where it is none.
 
     Among those who have the victim's values of the columns that stay, at least `smallest_group` users, nobody else has
     his value of the column, and nobody has NULL there. Of several such sets the one with the most columns is taken: its
@@ -95,13 +95,13 @@ def removable(cells: pd.DataFrame, keep: Sequence[str], smallest_group: int) -> 
     """
     codes = {name: pd.factorize(cells[name])[0].astype(np.int64) for name in cells.columns}
     names = list(cells.columns)
-    found = pd.DataFrame(0, index=cells.index, columns=[name for name in names if name not in keep], dtype=np.int64)
+    found = pd.DataFrame(0, index=cells.index, columns=[name for name in names if name not in keep], dtype=object)
     for out in found.columns:
         others = [name for name in names if name != out and name not in keep]
         for left in range(min(len(others), DROPPED) + 1):
             for stay in combinations(others, len(others) - left):
                 chosen = [name for name in names if name in keep or name in stay]
-                isolated = _isolated(codes, chosen, out, smallest_group) & (found[out] == 0).to_numpy()
+                isolated = _isolated(codes, chosen, out, smallest_group) & (found[out] == 0).to_numpy(dtype=bool)
                 found.loc[isolated, out] = sum(1 << names.index(name) for name in chosen)
             if (found[out] != 0).all():
                 break

@@ -30,8 +30,9 @@ class reconstruction(Attack):
     3. For each block with victims, reveal what identifies them (block, sex and age, say), and find the databases that
        fit all tables and hold such persons: all of them, or up to `databases` in each of `restarts` random orders.
     4. The probability that a victim has a value is the share of the value among the persons who are like the victim,
-       averaged over these databases, each alike. Where there may be others, ask the solver for one in which a person
-       like the victim has yet another value, until there is none: a value without a rival is certain by proof.
+       averaged over these databases, each alike. Ask the solver for a database in which a person like the victim has
+       yet another value: a value without a rival is certain by proof. Where there is a rival, or the work is used up,
+       the D databases count as D of D + 1, the last with another value.
     5. Claim the most probable value. Where no database fits (noise), take the one whose counts deviate least in sum;
        its claims have confidence 0, since nothing is known of the noise, and are made only when forced.
 
@@ -122,7 +123,8 @@ class reconstruction(Attack):
             sample = Sample.of(domain, system, self.databases, self.restarts, budget)
             if sample.databases:
                 told = [sample.shares(group, column, budget) for group in groups]
-                return [(shares, 1.0 if proven else 1.0 - 1.0 / len(sample.databases)) for shares, proven in told]
+                trust = len(sample.databases) / (len(sample.databases) + 1)
+                return [(shares, 1.0 if proven else trust) for shares, proven in told]
             if not sample.complete:  # there may be one all the same
                 break
         shown = tables.counts(domain, values, block)

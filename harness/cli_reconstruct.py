@@ -34,9 +34,11 @@ def reconstruct(
 
     STATS.CSV has the columns where (an SQL condition; empty: everybody), count, median and mean; an empty count is
     suppressed, and that is information. DOMAIN.TOML says which persons there can be; docs/reconstruction.md has the
-    details. A cell is certain when it is the same in every database that fits.
+    details. Persons stand in the order of the measure and then of the attributes; a cell is certain when the person in
+    that place has the same value in every database that fits.
 
-    Exit status 2: the statistics contradict one another. 1: no database was found within the time.
+    Exit status 2: the statistics contradict one another. 1: no database was found within the time. With `--rounding
+    each`: under every rounding.
     """
     from harness.report.reconstruct import contradiction, print_each, print_reconstruction
     from harness.report.tables import console
@@ -55,16 +57,15 @@ def reconstruct(
         run(Problem(**files, rounding=one, explain=rounding != EACH, **bounds))  # type: ignore[arg-type]
         for one in (ROUNDINGS if rounding == EACH else (rounding,))
     ]
+    nothing = all(result["complete"] and not result["solutions"] for result in results)
     if as_json:
         click.echo(json.dumps(results if rounding == EACH else results[0], ensure_ascii=False, allow_nan=False))
-    if rounding == EACH:
-        if not as_json:
-            print_each(results, console())
-        return 0
-    (result,) = results
-    if result["complete"] and not result["solutions"]:
-        click.echo(f"snoopbench: {contradiction(result)}", err=True)
+    elif rounding == EACH:
+        print_each(results, console())
+    elif not nothing:
+        print_reconstruction(results[0], console(), every=every)
+    if nothing:
+        why = "No database fits under any rounding." if rounding == EACH else contradiction(results[0])
+        click.echo(f"snoopbench: {why}", err=True)
         return 2
-    if not as_json:
-        print_reconstruction(result, console(), every=every)
-    return 0 if result["solutions"] else 1
+    return 0 if any(result["solutions"] for result in results) else 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from attacks.fitting import ROUNDINGS
 from harness.cli import main
 from harness.studies.reconstruct import EXAMPLES, example
 
@@ -163,3 +164,14 @@ def test_a_missing_solver_is_told(
     monkeypatch.setitem(sys.modules, module, None)
     assert main(["reconstruct", "--example", "block", "--solver", solver]) == 2
     assert 'pip install "snoopbench[solvers]"' in capsys.readouterr().err
+
+
+def test_each_rounding(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """One result for each; exit status 2 where three persons are two under every one."""
+    assert run(tmp_path, "--rounding", "each", "--json", stats="where,count,median,mean\n,3,4,5\n") == 0
+    assert [result["rounding"] for result in json.loads(capsys.readouterr().out)] == list(ROUNDINGS)
+    contrary = "where,count,median,mean\n,3,4,5\ntown = 'north',1,2,2\ntown = 'south',1,2,2\n"
+    assert run(tmp_path, "--rounding", "each", stats=contrary) == 2
+    said = capsys.readouterr()
+    assert "nearest-half-down" in said.out
+    assert said.err == "snoopbench: No database fits under any rounding.\n"

@@ -9,7 +9,8 @@ from statistics import median
 import numpy as np
 import pytest
 
-from attacks.fitting import Domain, Interval, Statistic
+from attacks.fitting import Budget, Domain, Interval, Statistic
+from attacks.fitting.likely import Sample
 from attacks.publication import Publication, listed, published, without_implied
 from defenses import BUILTIN as DEFENSES
 from harness import registry
@@ -104,6 +105,28 @@ def test_without_a_defense_it_knows_who_lives_there():
     assert len(sure) >= 6
     assert all(claim.value == right[claim.uid] for claim in sure)
     assert result.score.prior_cells == 3 * 8, "block, sex and age of the victims"
+
+
+def test_a_rival_says_what_is_possible_and_is_no_part_of_the_sample():
+    """Two persons of one sex: what is told of one victim does not depend on which was asked about before."""
+    domain = Domain.of("age", 0, 3, {"race": ("a", "b", "c")})
+    everybody = Statistic("", np.ones(len(domain), dtype=bool), 2, 2)
+    age, race = domain.columns["age"], domain.columns["race"]
+    young, old = age <= 1, age >= 2
+    system = [everybody, Statistic("young", young, 1, 1)]
+    (one, other) = (int(np.flatnonzero(group & (race == "a"))[0]) for group in (young, old))
+
+    def sample(complete: bool) -> Sample:
+        return Sample(domain, system, [(one, other)], complete)
+
+    asked = sample(complete=False)
+    told = [asked.shares(group, race, Budget(work=1.0)) for group in (young, old, young)]
+    assert told == [({"a": 1.0}, False)] * 3
+    assert len(asked.rivals) in (1, 2), "the answer to one question may serve the next"
+    assert asked.databases == [(one, other)]
+    assert sample(complete=True).shares(young, race, Budget(work=1.0)) == ({"a": 1.0}, True)
+    only = Sample(domain, [*system, Statistic("b or c", race != "a", 0, 0)], [(one, other)], complete=False)
+    assert only.shares(old, race, Budget(work=1.0)) == ({"a": 1.0}, True), "no rival: proven"
 
 
 @pytest.mark.parametrize(("secret", "prior"), [("married", 3), ("age", 2)])

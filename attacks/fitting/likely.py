@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -24,12 +24,14 @@ HARD = 9  # orders of search, one database each, where they are hard to find
 
 @dataclass
 class Sample:
-    """Databases that fit a system; `complete`: all of them. More are added as questions about persons find them."""
+    """Databases that fit a system; `complete`: all of them. `rivals` fit it too: found as answers to questions about
+    persons, they say what is possible and are no part of the sample."""
 
     domain: Domain
     system: Sequence[Statistic]
     databases: list[Database]
     complete: bool
+    rivals: list[Database] = field(default_factory=list)
 
     @classmethod
     def of(cls, domain: Domain, system: Sequence[Statistic], each: int, restarts: int, budget: Budget) -> Sample:
@@ -52,28 +54,28 @@ class Sample:
         return cls(domain, system, sorted(found), complete and not found)
 
     def shares(self, like: Bools, column: Array, budget: Budget) -> tuple[Shares, bool]:
-        """The share of each value of the column among the persons of these kinds, averaged over the databases, and
-        whether no other value is possible. Asks for databases with values not seen so far."""
-        values = dict.fromkeys(column[like].tolist())
-        while True:
-            found = self._averaged(like, column)
-            rival = like & np.array([value not in found for value in column.tolist()])
-            if self.complete or not rival.any() or not found:
-                return found, bool(found)
-            possible = Statistic("another value", rival, 1, MANY)
-            more, complete = Counting(self.domain, [*self.system, possible]).search(budget, 1)
-            if not more:
-                return {value: found[value] for value in values if value in found}, complete
-            self.databases += more
+        """The share of each value of the column among the persons of these kinds, averaged over the databases of the
+        sample, and whether no other value is possible."""
+        found = _averaged(self.databases, like, column)
+        rival = like & ~pd.Series(column).isin(list(found)).to_numpy()
+        if self.complete or not rival.any():
+            return found, True
+        if any(rival[list(database)].any() for database in self.rivals):
+            return found, False
+        possible = Statistic("another value", rival, 1, MANY)
+        more, complete = Counting(self.domain, [*self.system, possible]).search(budget, 1)
+        self.rivals += more
+        return found, complete and not more
 
-    def _averaged(self, like: Bools, column: Array) -> Shares:
-        found: Shares = {}
-        for database in self.databases:
-            values = [column[kind] for kind in database if like[kind]]
-            for value in values:
-                plain = value.item() if isinstance(value, np.generic) else value
-                found[plain] = found.get(plain, 0.0) + 1.0 / len(values) / len(self.databases)
-        return found
+
+def _averaged(databases: Sequence[Database], like: Bools, column: Array) -> Shares:
+    """The mean over the databases of each value's share among the persons of these kinds, of whom each has one."""
+    of = np.repeat(np.arange(len(databases)), [len(database) for database in databases])
+    persons = np.concatenate([np.array(database, dtype=np.int64) for database in databases])
+    of, persons = of[like[persons]], persons[like[persons]]
+    each = pd.Series(1.0 / np.bincount(of)[of] / len(databases))
+    totals = each.groupby(pd.Series(column[persons])).sum()
+    return dict(zip(totals.index.tolist(), totals.tolist(), strict=True))
 
 
 def deviating_least(domain: Domain, system: Sequence[Statistic], at_home: Sequence[Statistic]) -> Array:

@@ -57,7 +57,7 @@ def _certainty(result: dict[str, Any]) -> Sequence[str]:
     if result["certain"] is None:
         found.append("Which cells are certain was not proven in time.")
     elif result["posterior"]:
-        found.append(f"{len(result['certain'])} of {counted(len(result['posterior']), 'cell')} are certain.")
+        found.append(f"Certain cells: {len(result['certain'])} of {len(result['posterior'])}.")
     if (truth := result["truth"]) is not None:
         admitted = "is one of them" if truth["admitted"] else "is not among them"
         found.append(f"The truth {admitted}; the best has {truth['best']} of its {truth['cells']} cells.")
