@@ -49,7 +49,11 @@ class split_averaging(Attack):
     min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
 
     def eligible(self, knowledge: Knowledge) -> pd.DataFrame:
-        return isolated(knowledge, columns_for(knowledge, self.columns), self.smallest_group)
+        """Those who are isolated by two columns and can be split by a third."""
+        found = isolated(knowledge, columns_for(knowledge, self.columns), self.smallest_group)
+        columns = set(self.split_by or knowledge.columns)
+        own = found["group"].isin(columns).astype(int) + found["by"].isin(columns)
+        return found[own < len(columns)]
 
     def run(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator

@@ -65,7 +65,6 @@ class tracker(Attack):
                 yield from amounts.claims(session.schema, secret, victims.index, np.hstack(parts))
             return
         values = secret_values(session, secret)
-        values = values[values.index.notna()]
         if len(values):
             conditions = [equals(secret, value) for value in values.index]
             found = self._recovered(session, users(session.schema), ways, victims, conditions)

@@ -42,6 +42,9 @@ Terms = list[tuple[int, Formula]]
 
 
 def equals(column: str, value: object) -> Formula:
+    """The rows with this value; with None, those with NULL."""
+    if pd.isna(value):
+        return Formula(f"{quoted(column)} IS NULL", f"{quoted(column)} IS NOT NULL")
     name, constant = quoted(column), literal(value)
     return Formula(f"{name} = {constant}", f"({name} <> {constant} OR {name} IS NULL)")
 

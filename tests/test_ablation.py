@@ -141,6 +141,23 @@ def test_the_page_speaks_of_the_rows_that_there_are():
 # The laws, against simulations that share no code with them
 
 
+@pytest.mark.parametrize(
+    ("others", "victims", "candidates", "more", "lost"),
+    [
+        (1.0, 5.0, 10, {"common": 1.0}, 0.04),
+        (0.2, 4.2, 5, {}, 0.20),
+        (2.0, 4.0, 5, {}, 0.01),
+        (8.0, 8.0, 10, {}, 0.0),
+    ],
+)
+def test_no_rule_has_more_than_one_that_knows_the_variances(
+    others: float, victims: float, candidates: int, more: dict, lost: float
+):
+    """The attacks' rule, which does not know them, is that much below it or nearer."""
+    best = laws.informed(others, victims, candidates, **more)
+    assert best - lost - 2 * laws.ERROR <= laws.layered(others, victims, candidates, **more) <= best + laws.ERROR
+
+
 def test_choices_among_differences():
     assert laws.layered(2.0, 2.0, 10) == pytest.approx(0.17, abs=0.02), "SCIENCE: SD 1 an answer"
     assert laws.layered(8.0, 8.0, 10) == pytest.approx(0.07, abs=0.02), "SCIENCE: SD 2 an answer"

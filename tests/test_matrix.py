@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from harness import bench
 from harness.cli import main
+from harness.report.tables import WIDTH, console, print_matrix
 
 SMALL = {"dataset": "employees:size=300", "trials": 2, "victims": 5, "jobs": 1}
 
@@ -69,6 +71,26 @@ def test_a_pair_that_fails_or_is_skipped_stops_no_other(tmp_path: Path, capsys: 
     printed = capsys.readouterr().out
     assert "skipped" in printed
     assert "it protects nothing with a salary" in printed
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_every_name_and_number_is_on_one_line_however_many_there_are(
+    turned: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """Of 3 by 12 pairs the 12 stand in the rows, and the 3 in as many tables as they need."""
+    many, few = [f"method-{i}" for i in range(12)], [f"a-rather-long-name-of-something:number={i}" for i in range(3)]
+    axes = ("attack", "defense") if turned else ("defense", "attack")
+    plain = {"dataset": "d", "secret": "s", "trials": 5, "victims": 5, "seed": 1, "skipped": None, "errors": []}
+    found = [
+        {**dict(zip(axes, pair, strict=True)), **plain, "failed_trials": 0, "kappa_reach": 0.5, "kappa_reach_ci": [i, i]}
+        for i, pair in enumerate(product(many, few))
+    ]
+    print_matrix(found, console())
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert [sum(line.startswith(f" {name} ") for line in lines) for name in many] == [2] * 12
+    assert all(sum(name in line for line in lines) == 1 for name in few)
+    assert all(sum(f"0.500 ({i}.00 … {i}.00)" in line for line in lines) == 1 for i in range(36))
 
 
 def test_a_mistake_is_told_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -112,6 +112,11 @@ def test_null_is_outside_every_set_and_inside_its_negation():
     assert found.tolist() == people()["pay"].tolist(), "users with NULL in the tracker's column are recovered as well"
 
 
+def test_a_secret_that_is_null_is_found_like_any_value():
+    wanted = [General(between(0, 60)).small(equals("x", u) & equals("g", None)) for u in range(N)]
+    assert statistics(session(30), "count(*)", wanted).astype(bool).tolist() == people()["g"].isna().tolist()
+
+
 def salaries(defense: str, attack: str) -> None:
     result = judged(defense, attack, secret="salary")
     result.close()

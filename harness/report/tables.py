@@ -122,11 +122,10 @@ def print_overview(results: Sequence[dict[str, Any]], out: Console) -> None:
 
 
 def print_matrix(results: Sequence[dict[str, Any]], out: Console) -> None:
-    """κ_reach with its interval, a row a defense and a column an attack; the reasons of what was skipped or failed."""
-    attacks = tuple(dict.fromkeys(r["attack"] for r in results))
-    cells: dict[str, dict[str, str]] = {}
-    for r in results:
-        cells.setdefault(r["defense"], {})[r["attack"]] = _reached(r)
+    """κ_reach with its interval, by defense and attack, the more numerous of them in the rows and as many of the others
+    in a table as its width holds; the reasons of what was skipped or failed."""
+    axes = {axis: tuple(dict.fromkeys(r[axis] for r in results)) for axis in ("defense", "attack")}
+    cells = {(r["defense"], r["attack"]): _reached(r) for r in results}
     if results:
         first = results[0]
         out.print(Text(f"κ_reach (95 % over trials) on {first['dataset']}", style="bold"), overflow="fold")
@@ -134,14 +133,34 @@ def print_matrix(results: Sequence[dict[str, Any]], out: Console) -> None:
             f"secret {first['secret']}, {counted(first['trials'], 'trial')} of {counted(first['victims'], 'victim')} "
             f"a pair, seed {first['seed']}"
         )
-    table = text_table("defense", *attacks)
-    for defense, row in cells.items():
-        table.add_row(defense, *(row.get(attack, NOTHING) for attack in attacks))
-    out.print(table)
+    turned = len(axes["attack"]) > len(axes["defense"])
+    down, across = ("attack", "defense") if turned else ("defense", "attack")
+    columns = {
+        name: [cells.get((name, row) if turned else (row, name), NOTHING) for row in axes[down]] for name in axes[across]
+    }
+    for names in _fitting(columns, out.width - max(map(len, (down, *axes[down])), default=0)):
+        table = text_table(down, *names)
+        for row, found in zip(axes[down], zip(*(columns[name] for name in names), strict=True), strict=True):
+            table.add_row(row, *found)
+        out.print(table)
     for r in results:
         what = f"skipped: {r['skipped']}" if r["skipped"] else "; ".join(r["errors"])
         if what:
             out.print(f"{r['attack']} against {r['defense']}: {what}", soft_wrap=True)
+
+
+def _fitting(columns: dict[str, list[str]], width: int) -> list[list[str]]:
+    """The names of the columns in groups that fit, at least one in each; two blanks lie between columns."""
+    groups: list[list[str]] = []
+    left = 0
+    for name, found in columns.items():
+        wide = 2 + max(map(len, (name, *found)))
+        if not groups or wide > left:
+            groups.append([])
+            left = width
+        groups[-1].append(name)
+        left -= wide
+    return groups
 
 
 def _reached(r: dict[str, Any]) -> str:

@@ -55,6 +55,22 @@ def layered(
     return choice(noise, spread=spread, layers=layers)
 
 
+def informed(others: float, victims: float, candidates: int, *, common: float = 0.0) -> float:
+    """κ of the best decision about such differences, one that knows all three variances; no rule has more."""
+    rng = _rng()
+    variances = np.full((candidates, candidates), others) + (victims - others) * np.eye(candidates)
+    noise = np.sqrt(variances[0]) * rng.standard_normal((DRAWS, candidates))
+    noise += math.sqrt(common) * rng.standard_normal((DRAWS, 1))
+    differences = noise + (np.arange(candidates) == 0)
+    log = []
+    for candidate, variance in enumerate(variances):  # normal with covariance diag(variance) + common, by Woodbury
+        own = (differences - (np.arange(candidates) == candidate)) / variance
+        shared = common / (1 + common * (1 / variance).sum())
+        log.append(shared * own.sum(axis=1) ** 2 - (own**2 * variance).sum(axis=1))
+    right = float((np.argmax(log, axis=0) == 0).mean())
+    return (right - 1 / candidates) / (1 - 1 / candidates)
+
+
 def sampled(p: float) -> float:
     """κ of two counts of which each row takes part with probability p, drawn for each query anew, divided by p. A
     bucket holds a Poisson number of users besides the victim."""
