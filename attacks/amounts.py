@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from attacks.isolation import quoted
 from harness.model import Answer, Inference, Kind, Refused, Schema
+from harness.plugin import Session
 
 Floats = NDArray[np.float64]
 
@@ -21,6 +22,12 @@ Floats = NDArray[np.float64]
 def sums(schema: Schema, secret: str) -> list[str]:
     """The aggregates to ask for: the sum, and where it takes that the number of rows that it is of."""
     return [f"sum({quoted(secret)})", *([f"count({quoted(secret)})"] if schema.many_rows else [])]
+
+
+def refused(session: Session, secret: str) -> bool:
+    """Whether the sum over all users is not answered: then a number may still be learned from counts of its values."""
+    listed = ", ".join(sums(session.schema, secret))
+    return isinstance(session.query(f"SELECT {listed} FROM {quoted(session.schema.table)}"), Refused)
 
 
 def numbers_of(answers: list[Answer | Refused], columns: int) -> Floats:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import product
-
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp, softmax
 
 Floats = NDArray[np.float64]
 
@@ -20,22 +19,28 @@ def posterior(with_victim: Floats, without: Floats, prior: Floats, spread: float
     bucket was not shown. `prior`: (B,), the candidates' shares of all users. Model: the differences of all buckets are
     c + noise of variance σ², those of the victim's bucket are c + 1 + noise of variance spread · σ²; c and log σ are
     unknown and flat, so they integrate out in closed form (∝ Q^(−(m−1)/2) for m differences, Q the weighted sum of
-    squares about the weighted mean). With `layers` the noise of the victim's bucket may have variance σ² + layers
-    instead: so many samples of SD 1, in users, meet other users there and do not cancel, whatever is left of the rest.
-    Or there are no such samples, as in exact answers: half the prior probability is on either. σ is then integrated
-    over numerically. A candidate whose bucket was shown in neither histogram is as likely as its share says,
-    given that no difference is the victim's. A bucket shown in one of the two histograms only has changed, and nobody
-    but the victim can have changed it. Gives float64 (V, B), rows summing to 1.
+    squares about the weighted mean). With `layers` the noise of the victim's bucket has variance σ² + layers instead:
+    so many samples of SD 1, in users, meet other users there and do not cancel, whatever is left of the rest. σ is then
+    integrated over numerically. Or the noise of the victim's bucket is like that of the others; which of the two holds
+    is one unknown for all victims, and half the prior probability is on either. A candidate whose bucket was shown in
+    neither histogram is as likely as its share says, given that no difference is the victim's. A bucket shown in one of
+    the two histograms only has changed, and nobody but the victim can have changed it. Gives float64 (V, B), rows
+    summing to 1.
     """
     if with_victim.ndim == 2:
         with_victim, without = with_victim[:, None, :], without[:, None, :]
     changed = (np.isnan(with_victim) != np.isnan(without)).any(axis=1)
     difference = with_victim - without
-    log = (_log_layered(difference, layers) if layers else _log_evidence(difference, spread)) + np.log(prior)
+    if layers:
+        log = np.stack([_log_layered(difference, more) for more in (0, layers)])
+    else:
+        log = np.stack([_log_evidence(difference, ratio) for ratio in sorted({1.0, float(spread)})])
+    log += np.log(prior)
     log = np.where(changed.any(axis=1, keepdims=True) & ~changed, -np.inf, log)
-    log -= log.max(axis=1, keepdims=True)
-    weight = np.exp(log)
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+    evidence = logsumexp(log, axis=2, keepdims=True)
+    holds = softmax(evidence.sum(axis=1, keepdims=True), axis=0)
+    probability = (holds * np.exp(log - evidence)).sum(axis=0)
+    return np.asarray(probability / probability.sum(axis=1, keepdims=True))
 
 
 def choose(probability: Floats, rng: np.random.Generator) -> tuple[NDArray[np.int64], Floats]:
@@ -63,7 +68,7 @@ def _log_evidence(difference: Floats, spread: float) -> Floats:
 
 
 def _log_layered(difference: Floats, layers: int) -> Floats:
-    """The same where the victim's bucket has variance σ² + layers or σ², each as likely."""
+    """The same where the victim's bucket has variance σ² + layers."""
     number, mean, scatter = _moments(difference)
     count = number.sum(axis=1, keepdims=True)
     mean = mean - (number * mean).sum(axis=1, keepdims=True) / np.maximum(count, 1)  # near 0, where doubles are dense
@@ -71,8 +76,8 @@ def _log_layered(difference: Floats, layers: int) -> Floats:
     square = (number * mean**2 + scatter).sum(axis=1, keepdims=True)  # about 0, all buckets
     own = np.where(number > 0, mean - 1.0, 0.0)
     at_sigma = []
-    for sigma, more in product(SIGMAS.tolist(), (0, layers)):
-        narrow, wide = sigma**-2, 1.0 / (sigma**2 + more)
+    for sigma in SIGMAS.tolist():
+        narrow, wide = sigma**-2, 1.0 / (sigma**2 + layers)
         weight = narrow * (count - number) + wide * number
         weighted = narrow * (total - number * mean) + wide * number * own
         squares = narrow * (square - number * mean**2 - scatter) + wide * (number * own**2 + scatter)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from attacks import amounts
 from attacks.histograms import claims, counts_of, histogram_queries, secret_values, sum_queries
-from attacks.isolation import columns_for, is_amount, isolated, quoted
-from harness.model import Inference, Refused
+from attacks.isolation import columns_for, is_amount, isolated
+from harness.model import Inference
 from harness.plugin import Attack, Knowledge, Session, param
 
 
@@ -43,7 +43,7 @@ class intersection(Attack):
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         secret = knowledge.secret
-        if is_amount(session.schema, secret) and not self._sums_are_refused(session, secret):
+        if is_amount(session.schema, secret) and not amounts.refused(session, secret):
             if self.min_confidence == 0:
                 found = self.sums(session, sum_queries(session, secret, victims))
                 yield from amounts.claims(session.schema, secret, victims.index, found[0::2] - found[1::2])
@@ -52,11 +52,6 @@ class intersection(Attack):
         if not values.empty:
             counts = self.counts(session, histogram_queries(session, secret, victims), values.index)
             yield from claims(counts, values, victims, 1.0, self.min_confidence, rng)
-
-    def _sums_are_refused(self, session: Session, secret: str) -> bool:
-        listed = ", ".join(amounts.sums(session.schema, secret))
-        answer = session.query(f"SELECT {listed} FROM {quoted(session.schema.table)}")
-        return isinstance(answer, Refused)
 
     def counts(self, session: Session, sqls: list[str], values: pd.Index) -> np.ndarray:
         """What each histogram query says of each value, NaN where nothing, shape (len(sqls), len(values))."""

@@ -25,19 +25,17 @@ class reconstruction(Attack):
     1. Ask what a census office publishes of every block: for each combination of up to `ways` attributes, the secret
        among them, the count of persons, the mean and the median of the measure; and the counts of combinations of one
        attribute fewer below 5, 10, … years (`band`).
-    2. Read off the counts how they were published: the smallest one shown bounds what a hidden cell can hold, and their
-       greatest common divisor is the base of a rounding.
+    2. Read off the counts: the smallest shown bounds a hidden cell, their greatest common divisor is a rounding's base.
     3. For each block with victims, reveal what identifies them (block, sex and age, say), and find the databases that
        fit all tables and hold such persons: all of them, or up to `databases` in each of `restarts` random orders.
-    4. The probability that a victim has a value is the share of the value among the persons who are like the victim,
-       averaged over these databases, each alike. Ask the solver for a database in which a person like the victim has
-       yet another value: a value without a rival is certain by proof. Where there is a rival, or the work is used up,
-       the D databases count as D of D + 1, the last with another value.
+    4. The probability that a victim has a value is its share among the persons who are like the victim, averaged over
+       these databases, each alike. Ask the solver for a database in which such a person has yet another value: a value
+       without a rival is certain by proof. Otherwise the D databases count as D of D + 1, the last with another value.
     5. Claim the most probable value. Where no database fits (noise), take the one whose counts deviate least in sum;
        its claims have confidence 0, since nothing is known of the noise, and are made only when forced.
 
-    Rounded numbers are taken as rounded to the nearest multiple; where nothing fits, to either. It need not win against
-    `none`: two persons of one block, sex and age are one to it, and large blocks have many databases.
+    Rounded numbers are taken as rounded to the nearest multiple; where nothing fits, to either. Against `none` it need
+    not win: two persons of one block, sex and age are one to it, and large blocks have many databases.
 
     Source: Garfinkel, Abowd, Martindale 2018; linking the records to persons is the census bureau's own second step.
     """

@@ -172,21 +172,24 @@ def matrix(
     """Run every attack against every defense on one dataset: a bench for each pair.
 
     Stored trials are not run again. A pair that fails or cannot be run does not stop the others; the exit status is 1
-    where a pair has no trial that worked. snoopbench compare, figures and show read the same store.
+    where a pair has no trial that worked. An attack that needs accomplices has 100 for each that it needs. snoopbench
+    compare, figures and show read the same store.
     """
     from harness import registry
     from harness.plan import Benchmark
     from harness.report.tables import console, print_matrix
     from harness.runner import matrix as run
     from harness.store import Store
+    from harness.studies.effort import ACCOMPLICES
 
-    pairs = [
-        Benchmark.of(
-            defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed
-        )
-        for defense in defenses or sorted(registry.names("defenses"))
-        for attack in attacks or sorted(registry.names("attacks"))
-    ]
+    def benchmark(defense: str, attack: str) -> Benchmark:
+        return Benchmark.of(
+            defense=defense, attack=attack, dataset=dataset, secret=secret, trials=trials, victims=victims, seed=seed,
+            accomplices=ACCOMPLICES * registry.attack(attack)[0].needs_accomplices,
+        )  # fmt: skip
+
+    of = defenses or sorted(registry.names("defenses")), attacks or sorted(registry.names("attacks"))
+    pairs = [benchmark(defense, attack) for defense in of[0] for attack in of[1]]
     found = run(list(dict.fromkeys(pairs)), Store(results), jobs=jobs, fresh=fresh)
     if as_json:
         emit(found)

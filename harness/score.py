@@ -73,6 +73,11 @@ class Truth:
         return int(index.get_loc(uid))
 
     @cached_property
+    def exact(self) -> Truth:
+        """The same without a tolerance."""
+        return replace(self, tolerance=0.0)
+
+    @cached_property
     def _matches(self) -> dict[tuple[str, str], Bools]:
         return {}
 
@@ -296,10 +301,10 @@ def _typical(truth: Truth, uid: object, revealed: pd.DataFrame) -> object:
 
 
 def _singling_out(truth: Truth, attributes: Sequence[tuple[str, object]], revealed: pd.DataFrame) -> tuple[bool, float]:
-    """Right when exactly one user has the attributes and one of them was not known before; by chance
+    """Right when exactly one user has these very values and one of them was not known before; by chance
     n·w·(1 − w)^(n − 1) with w the product of the values' shares. The uid counts for nothing (§3.1)."""
     told = [(column, value) for column, value in attributes if column in truth.people.columns]
-    columns: list[Array] = [truth.matches(column, value) for column, value in told]
+    columns: list[Array] = [truth.exact.matches(column, value) for column, value in told]
     if not columns:
         return False, 0.0
     users = len(truth.people)

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from defenses.diffix import diffix
 from harness.model import Answer, Refused
@@ -109,15 +110,28 @@ def compare_rows(statement: Statement, rows: list[Row], answer: Answer) -> None:
     assert_order(statement, columns)
     assert len(found) == len(expected), (len(found), len(expected), statement)
     shown = [place for place, slot in enumerate(statement.shown) if slot < width]
-    of_keys: dict[Row, list[Row]] = {}
-    for row in found:
-        of_keys.setdefault(tuple(row[place] for place in shown), []).append(row)
-    for other in expected:  # there can be several with these keys where a key is not shown
-        alike = of_keys.get(tuple(other[place] for place in shown), [])
-        assert alike, (other, statement)
-        equal = [row for row in alike if not len(alike) > 1 or is_row(statement, row, other)]
-        assert_row(statement, (equal or alike)[0], other)
-        alike.remove((equal or alike)[0])
+    of_keys = grouped(found, shown)
+    for key, rows in grouped(expected, shown).items():
+        assert_rows(statement, of_keys.get(key, []), rows)
+
+
+def grouped(rows: Sequence[Row], places: Sequence[int]) -> dict[Row, list[Row]]:
+    """Rows by their cells in these places."""
+    found: dict[Row, list[Row]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[place] for place in places), []).append(row)
+    return found
+
+
+def assert_rows(statement: Statement, said: list[Row], true: list[Row]) -> None:
+    """The same rows in some order: there can be several with the same keys where a key is not shown."""
+    assert len(said) == len(true), (said, true, statement)
+    if len(true) > 1:
+        differ = np.array([[not is_row(statement, one, other) for one in said] for other in true])
+        _, order = linear_sum_assignment(differ)
+        said = [said[place] for place in order]
+    for one, other in zip(said, true, strict=True):
+        assert_row(statement, one, other)
 
 
 def is_row(statement: Statement, said: Row, true: Row) -> bool:

@@ -147,7 +147,8 @@ def _half_away(number: Fraction) -> int:
 
 
 def _bucket(number: Any, width: Any) -> float:
-    return math.floor(float(number) / float(width)) * float(width)
+    steps = float(number) / float(width)
+    return math.copysign(math.floor(steps), steps) * float(width)  # a zero has the sign of the quotient
 
 
 # Texts

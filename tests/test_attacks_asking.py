@@ -117,7 +117,10 @@ def test_unknown_secrets_are_told_from_known_ones():
     ["split-averaging:splits=4", "chaff:wordings=6", "backdoor:wordings=1", f"{CREEP},ranges=3"],
 )
 def test_a_doubtful_claim_is_not_made(attack: str):
+    """What is claimed was certain, and right: a bucket in a half that is shown with the victim and not without."""
     noise = "output-perturbation:kind=gaussian,scale=1000"
     result = judged(noise, f"{attack},min_confidence=0.99", victims=4)
     result.close()
-    assert (result.score.attempts, result.score.claims) == (4, 0)
+    assert result.score.attempts == 4
+    assert result.score.claims == result.score.correct <= 1
+    assert all(claim.confidence == 1.0 for claim in result.outcome.claims)

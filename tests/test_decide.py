@@ -13,22 +13,22 @@ OFFSETS = np.linspace(-15, 25, 1_001)[:, None, None]
 SIGMAS = np.geomspace(1e-2, 1e3, 250)[:, None]
 
 
-def summed(difference: np.ndarray, prior: np.ndarray, spread: float, layers: int) -> np.ndarray:
-    """(S, B) -> (B,): flat in the offset and in log σ; with layers or without, each as likely."""
+def likelihoods(difference: np.ndarray, spread: float, layers: int) -> np.ndarray:
+    """(S, B) -> (B,): of the victim's being in each bucket; flat in the offset and in log σ."""
     bucket = np.broadcast_to(np.arange(difference.shape[1]), difference.shape)[~np.isnan(difference)]
     values = difference[~np.isnan(difference)]
-    evidence = []
+    found = []
     for candidate in range(difference.shape[1]):
         own = bucket == candidate
-        scales = [np.where(own, np.sqrt(spread * SIGMAS**2 + more), SIGMAS) for more in {0, layers}]
-        likelihoods = [np.exp(norm.logpdf(values, OFFSETS + own, scale).sum(axis=2)).sum() for scale in scales]
-        evidence.append(sum(likelihoods) * prior[candidate])
-    return np.array(evidence) / sum(evidence)
+        scale = np.where(own, np.sqrt(spread * SIGMAS**2 + layers), SIGMAS)
+        found.append(np.exp(norm.logpdf(values, OFFSETS + own, scale).sum(axis=2)).sum())
+    return np.array(found)
 
 
 @pytest.mark.parametrize(("spread", "layers"), [(1.0, 0), (4.0, 0), (1.0, 3)])
 @pytest.mark.parametrize("pairs", [1, 2])
 def test_the_integrals(spread: float, layers: int, pairs: int):
+    """Both worlds and all victims at once: P(world) ∝ the product over the victims of Σ prior · likelihood."""
     rng = np.random.default_rng(3)
     difference = rng.normal(5.0, 0.8, (2, pairs, 4))
     difference[:, :, 1] += 1
@@ -36,9 +36,24 @@ def test_the_integrals(spread: float, layers: int, pairs: int):
     without = np.where(np.isnan(difference), np.nan, 0.0)
     prior = rng.dirichlet(np.ones(4))
     found = posterior(difference, without, prior, spread, layers)
-    for victim in range(2):
-        expected = summed(difference[victim], prior, spread, layers)
-        assert found[victim] == pytest.approx(expected, rel=0.01, abs=1e-4)
+    joint = np.array([
+        [prior * likelihoods(of_victim, *world) for of_victim in difference] for world in [(1.0, 0), (spread, layers)]
+    ])  # fmt: skip
+    evidence = joint.sum(axis=2, keepdims=True)
+    holds = evidence.prod(axis=1, keepdims=True)
+    expected = (holds / holds.sum() * joint / evidence).sum(axis=0)
+    assert found == pytest.approx(expected, rel=0.01, abs=1e-4)
+
+
+def test_what_the_noise_is_like_is_learned_from_all_victims():
+    """Four pairs of fresh noise: with one victim a bucket that scatters passes for his; with many none does."""
+    rng = np.random.default_rng(5)
+    difference = rng.normal(0.0, 100.0, (400, 4, 10))
+    prior = np.full(10, 0.1)
+    together = posterior(difference, np.zeros_like(difference), prior, spread=4.0)
+    alone = [posterior(one[None], np.zeros((1, 4, 10)), prior, spread=4.0)[0].max() for one in difference]
+    assert max(alone) > 0.6
+    assert together.max() < 0.15
 
 
 def test_what_differs_alone_is_the_victims_however_large():

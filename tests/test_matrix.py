@@ -81,8 +81,9 @@ def test_every_name_and_number_is_on_one_line_however_many_there_are(
     many, few = [f"method-{i}" for i in range(12)], [f"a-rather-long-name-of-something:number={i}" for i in range(3)]
     axes = ("attack", "defense") if turned else ("defense", "attack")
     plain = {"dataset": "d", "secret": "s", "trials": 5, "victims": 5, "seed": 1, "skipped": None, "errors": []}
+    plain |= {"failed_trials": 0, "kappa_reach": 0.5}
     found = [
-        {**dict(zip(axes, pair, strict=True)), **plain, "failed_trials": 0, "kappa_reach": 0.5, "kappa_reach_ci": [i, i]}
+        {**dict(zip(axes, pair, strict=True)), **plain, "kappa_reach_ci": [i, i]}
         for i, pair in enumerate(product(many, few))
     ]
     print_matrix(found, console())

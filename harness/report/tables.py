@@ -136,7 +136,8 @@ def print_matrix(results: Sequence[dict[str, Any]], out: Console) -> None:
     turned = len(axes["attack"]) > len(axes["defense"])
     down, across = ("attack", "defense") if turned else ("defense", "attack")
     columns = {
-        name: [cells.get((name, row) if turned else (row, name), NOTHING) for row in axes[down]] for name in axes[across]
+        name: [cells.get((name, row) if turned else (row, name), NOTHING) for row in axes[down]]
+        for name in axes[across]
     }
     for names in _fitting(columns, out.width - max(map(len, (down, *axes[down])), default=0)):
         table = text_table(down, *names)
