@@ -12,7 +12,10 @@ import pytest
 import attacks
 from harness import registry, stats
 from harness.score import TrialScore, judge
+from harness.seeds import generator
+from harness.studies.effort import ACCOMPLICES
 from harness.trial import Judged
+from tests.conftest import judged
 from tests.nulls import CASES, Case, Z, dealt_anew, is_nothing, small, surplus, turns
 
 DEALS = 30
@@ -116,3 +119,24 @@ def test_what_is_claimed_at_a_confidence_is_what_is_claimed_with_it(name: str, t
     least = float(np.median([claim.confidence for claim in forced]))
     found = case.run(defense, tmp_path, more=f"min_confidence={least!r}").outcome.claims
     assert list(found) == [claim for claim in forced if claim.confidence >= least]
+
+
+SECRETS = (
+    ("employees", "salary"), ("census", "occupation"), ("census", "capital_gain"), ("transactions", "income"),
+    ("transactions", "rating"), ("balances", "rating"), ("block", "race"), ("surnames", "condition"),
+)  # fmt: skip
+EXACT = [name for name in sorted(CASES) if registry.attack(name)[0].exact_against_none]
+
+
+@pytest.mark.science
+@pytest.mark.parametrize(("dataset", "secret"), SECRETS)
+@pytest.mark.parametrize("attack", EXACT)
+def test_without_a_defense_it_wins_on_every_dataset_on_which_it_has_victims(attack: str, dataset: str, secret: str):
+    page = registry.attack(attack)[0]
+    if page.skip(registry.dataset(dataset)[0].load(generator(1)).schema, secret):
+        pytest.skip("it says that it cannot")
+    result = judged(
+        "none", attack, dataset, victims=10, secret=secret, accomplices=ACCOMPLICES * page.needs_accomplices
+    )
+    result.close()
+    assert result.score.attempts == 0 or result.score.kappa_reach >= 0.95
