@@ -1,7 +1,7 @@
 """The law of the attack `equations`: accuracy against noise, against queries, and behind Diffix.
 
-A mark is a measured share of right claims with its standard error, a line the law Φ(√m/(4σ)). Colours and shapes differ
-both, so that neither is needed alone.
+A mark is a measured share of right claims with its standard error, a line the law Φ(√m/(4σ)), a dotted one the same less
+what it takes to find the n − 1 others. Colours and shapes differ both, so that neither is needed alone.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ REFUSED = 0.5  # where a point without claims stands: a coin's accuracy
 NAMES = {"conditions": "conditions (on an amount)"}
 SHOWN = {"least-squares": "least squares", "linear-program": "linear program (L1)"}
 SELECTORS = ("hash", "function", "uid-list", "conditions")
+UNKNOWNS = "Φ(√(m − n)/(4σ))"
 LAWS = ((("hash", "function"), "-", "law, σ = √3"), (("uid-list", "conditions"), "--", "law, σ = √(n/2 + 2)"))
 
 
@@ -52,6 +53,8 @@ def _noise(axes: Axes, rows: Rows) -> None:
     axes.set_title(f"fresh normal noise, m = {a_person:g} n, least squares", fontsize=7.5, loc="left")
     _axis(axes, "σ/√n, noise of a count", [0.2, 0.5, 1, 2, 4])
     _law(axes, rows, lambda row: row["sigma"] / math.sqrt(row["n"]), lambda x: math.sqrt(a_person) / (4 * x), "-")
+    less = math.sqrt(a_person - 1)
+    _law(axes, rows, lambda row: row["sigma"] / math.sqrt(row["n"]), lambda x: less / (4 * x), ":", UNKNOWNS)
     for number, n in enumerate(sorted({row["n"] for row in rows})):
         found = [row for row in rows if row["n"] == n]
         _marks(axes, found, [row["sigma"] / math.sqrt(n) for row in found], number, f"n = {n:,}")
@@ -63,7 +66,9 @@ def _queries(axes: Axes, rows: Rows) -> None:
     share = first["sigma"] / math.sqrt(first["n"])
     axes.set_title(f"fresh normal noise, σ = {share:g} √n, n = {first['n']:,}", fontsize=7.5, loc="left")
     _axis(axes, "m/n, queries a person", [1, 2, 4, 8, 16, 32])
-    _law(axes, rows, _rounds, partial(_quantile, first["n"], first["sigma"]), "-")
+    quantile = partial(_quantile, first["n"], first["sigma"])
+    _law(axes, rows, _rounds, quantile, "-")
+    _law(axes, rows, _rounds, lambda a_person: quantile(a_person - 1), ":", UNKNOWNS)
     for number, solver in enumerate(SHOWN):
         found = [row for row in rows if row["solver"] == solver]
         _marks(axes, found, [_rounds(row) for row in found], number, SHOWN[solver])

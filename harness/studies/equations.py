@@ -32,7 +32,7 @@ from harness.trial import Judged, attack_once
 CLUSTER = 50  # users
 A_PERSON = 8  # m/n of the part `noise`
 NOISES = (0.2, 0.35, 0.5, 0.7, 1.0, 1.6, 2.5, 4.0)  # of σ/√n
-SIZES = {200: 3, 500: 1, 1_000: 1}  # n, and trials of each
+SIZES = {200: 10, 500: 4, 1_000: 2}  # n, and trials of each: 2,000 bits
 ROUNDS = (1, 2, 4, 8, 16, 32)
 SMALL = 200  # n of the parts `queries` and `diffix`
 FAST, SLOW = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (1.0, 2.5, 5.0, 10.0, 20.0, 40.0)  # m/n behind Diffix
@@ -78,7 +78,7 @@ def points(seed: int = 1) -> Iterator[Point]:
     for solver in ("least-squares", "linear-program"):
         for a_person in ROUNDS:
             sigma = math.sqrt(SMALL) / 2
-            yield Point("queries", SMALL, a_person * SMALL, sigma, _noise(sigma), solver=solver, trials=2, seed=seed)
+            yield Point("queries", SMALL, a_person * SMALL, sigma, _noise(sigma), solver=solver, trials=5, seed=seed)
     for selector, rounds in SELECTORS.items():
         layers = 3.0 if rounds is FAST else 2 + SMALL / 2
         for times in rounds:
