@@ -1,7 +1,7 @@
 """The law of the attack `equations`: accuracy against noise, against queries, and behind Diffix.
 
-A mark is a measured share of right claims with its standard error, a line the law Φ(√m/(4σ)), a dotted one the same with
-the n unknowns taken off m. Colours and shapes differ both, so that neither is needed alone.
+A mark is a measured share of right claims with its standard error, a line the law Φ(√m/(4σ)), a dotted one the same
+with the n unknowns taken off m. Colours and shapes differ both, so that neither is needed alone.
 """
 
 from __future__ import annotations
