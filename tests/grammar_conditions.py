@@ -51,7 +51,8 @@ class Conditions:
         if self.chance.random() < 0.1:
             return (Condition(TEXT, self.chance.choice(LIKES), (self.chance.choice(PATTERNS),)),)
         column = self.chance.choice(GROUPED if op in ("=", "in") else (*NAMES, UID))
-        pool = [*present(self.database, column) * 3, *(PROFILES[column][1][0] if column in PROFILES else ())] or [1]
+        pool = [*present(self.database, column) * 3, *(PROFILES[column][1][0] if column in PROFILES else ())]
+        pool = pool or ["1" if self.database.kinds[column] == "text" else 1]
         number = self.chance.randint(1, 5) if op == "in" else self.chance.randint(1, 3) if op == "not in" else 1
         return (Condition(column, op, tuple(self.chance.choices(pool, k=number))),)
 

@@ -58,9 +58,9 @@ def aggregated(database: Database, a: Aggregate, rows: list[Row], noise: Noise, 
     counted = replace(a, function="count")
     match a.function:
         case "sum":
-            return _sum(_contributed(database, a, rows, noise), a.column, noise, switches.flatten)
+            return _added(database, a, rows, noise, switches.flatten)
         case "avg":
-            total = _sum(_contributed(database, a, rows, noise), a.column, noise, switches.flatten)
+            total = _added(database, a, rows, noise, switches.flatten)
             return _quotient(total, _count(database, counted, rows, noise, switches.flatten))
         case "stddev":
             return _stddev(values, a.column, _count(database, counted, rows, noise, switches.flatten), noise, switches)
@@ -131,6 +131,15 @@ def _sum(contributions: list[Fraction], column: str, noise: Noise, flatten: bool
     sides = [side for side in (high, low) if side]
     total = (high.total if high else ZERO) - (low.total if low else ZERO)
     return _with_noise(sides, total, noise.baseline("sum", column)) if sides else None
+
+
+def _added(database: Database, a: Aggregate, rows: list[Row], noise: Noise, flatten: bool) -> Number | None:
+    """The sum; one of real numbers is as uncertain as all of them are large, however much of them cancels in a user."""
+    total = _sum(_contributed(database, a, rows, noise), a.column, noise, flatten)
+    if total is None or not any(isinstance(row[a.column], float) for row in rows):
+        return total
+    every = sum((abs(v) for values in _values(database, a.column, rows).values() for v in values), ZERO)
+    return replace(total, scale=total.scale + every)
 
 
 @dataclass(frozen=True)

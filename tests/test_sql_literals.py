@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 
+import duckdb
 import pytest
 
 from harness.errors import QueryRefused
 from harness.model import Column, Kind, Schema
 from harness.sql import analyse, parse
+from harness.sql.expressions import condition_tree
 from harness.sql.query import And, Between, Compare, Condition, In, Like, Not, Ref
 
 SCHEMA = Schema(
@@ -285,3 +287,11 @@ def test_joined_conditions_are_flat():
 )
 def test_a_pattern_on_which_duckdb_would_fail_for_some_rows_is_refused(condition: str):
     assert refused(condition) == "like-pattern"
+
+
+@pytest.mark.parametrize(("op", "bound", "count"), [("<", 2**63 + 50, 2), (">=", 2**63, 0), (">", -(2**63) - 1, 2)])
+def test_a_bound_that_follows_from_a_condition_can_be_beyond_the_values(op: str, bound: int, count: int):
+    """As that of round(x, -2) = 9223372036854775800 is."""
+    table = duckdb.connect().sql(f"SELECT unnest([{2**63 - 1}, -({2**63 - 1}) - 1]::BIGINT[]) AS x")
+    where = condition_tree(Compare(Ref("x", Kind.INTEGER), op, bound))
+    assert len(table.filter(where.sql("duckdb")).fetchall()) == count

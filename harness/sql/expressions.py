@@ -82,8 +82,9 @@ def _literal(value: Scalar, kind: Kind) -> exp.Expr:
             return cast(exp.Literal.string(value.isoformat(sep=" ")), exp.DType.TIMESTAMP)
         case date():
             return cast(exp.Literal.string(value.isoformat()), exp.DType.DATE)
-        case int() if kind is Kind.INTEGER:
-            return cast(exp.Literal.string(str(value)), exp.DType.BIGINT)
+        case int() if kind is Kind.INTEGER:  # a bound that follows from a condition can be beyond the column's values
+            wide = not -(2**63) <= value < 2**63
+            return cast(exp.Literal.string(str(value)), exp.DType.INT128 if wide else exp.DType.BIGINT)
     return cast(exp.Literal.string(repr(float(value))), exp.DType.DOUBLE)
 
 
