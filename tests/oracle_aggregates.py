@@ -16,6 +16,7 @@ from tests.oracle_snapping import moment
 
 Values = dict[Any, list[Fraction]]  # user -> the values of one column that are not NULL
 ZERO = Fraction(0)
+UNDECIDED = Fraction(10) ** 300  # as the scale of a number: it may be anything
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,15 @@ def _sum(contributions: list[Fraction], column: str, noise: Noise, flatten: bool
 
 
 def _added(database: Database, a: Aggregate, rows: list[Row], noise: Noise, flatten: bool) -> Number | None:
-    """The sum; one of real numbers is as uncertain as all of them are large, however much of them cancels in a user."""
+    """The sum; one of real numbers is as uncertain as all of them are large, however much of them cancels in a user.
+    Where all of a user's does, a rounding error decides on which side he is, and so how large the noise is."""
     total = _sum(_contributed(database, a, rows, noise), a.column, noise, flatten)
     if total is None or not any(isinstance(row[a.column], float) for row in rows):
         return total
-    every = sum((abs(v) for values in _values(database, a.column, rows).values() for v in values), ZERO)
-    return replace(total, scale=total.scale + every)
+    users = _values(database, a.column, rows).values()
+    sizes = [sum(map(abs, values), ZERO) for values in users]
+    cancels = any(abs(sum(values)) < size / 10**9 for values, size in zip(users, sizes, strict=True))
+    return replace(total, scale=UNDECIDED if cancels else total.scale + sum(sizes))
 
 
 @dataclass(frozen=True)
