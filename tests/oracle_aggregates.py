@@ -117,12 +117,11 @@ def _count(database: Database, a: Aggregate, rows: list[Row], noise: Noise, flat
     return _with_noise([side], side.total, noise.baseline("count", a.column))
 
 
-def _contributed(database: Database, a: Aggregate, rows: list[Row], noise: Noise) -> list[Fraction]:
-    """The sum of each user."""
+def _contributed(database: Database, a: Aggregate, rows: list[Row], noise: Noise) -> list[list[Fraction]]:
+    """The values of each user."""
     if a.distinct:
-        each = distinct_values(database, a.column, rows, noise.hashed)
-        return [sum(map(_number, values), ZERO) for values in each]
-    return [sum(of_user, ZERO) for of_user in _values(database, a.column, rows).values()]
+        return [list(map(_number, values)) for values in distinct_values(database, a.column, rows, noise.hashed)]
+    return list(_values(database, a.column, rows).values())
 
 
 def _sum(contributions: list[Fraction], column: str, noise: Noise, flatten: bool) -> Number | None:
@@ -135,15 +134,17 @@ def _sum(contributions: list[Fraction], column: str, noise: Noise, flatten: bool
 
 
 def _added(database: Database, a: Aggregate, rows: list[Row], noise: Noise, flatten: bool) -> Number | None:
-    """The sum; one of real numbers is as uncertain as all of them are large, however much of them cancels in a user.
-    Where all of a user's does, a rounding error decides on which side he is, and so how large the noise is."""
-    total = _sum(_contributed(database, a, rows, noise), a.column, noise, flatten)
-    if total is None or not any(isinstance(row[a.column], float) for row in rows):
+    """The sum; one of doubles, as distinct values always are, is as uncertain as all of them are large, however much of
+    them cancels in a user. Where all of a user's does, a rounding error decides on which side he is, and so how large
+    the noise is."""
+    users = _contributed(database, a, rows, noise)
+    total = _sum([sum(values, ZERO) for values in users], a.column, noise, flatten)
+    if not a.distinct and not any(isinstance(row[a.column], float) for row in rows):
         return total
-    users = _values(database, a.column, rows).values()
     sizes = [sum(map(abs, values), ZERO) for values in users]
-    cancels = any(abs(sum(values)) < size / 10**9 for values, size in zip(users, sizes, strict=True))
-    return replace(total, scale=UNDECIDED if cancels else total.scale + sum(sizes))
+    if any(abs(sum(values)) < size / 10**9 for values, size in zip(users, sizes, strict=True)):
+        return Number(ZERO, UNDECIDED)
+    return total and replace(total, scale=total.scale + sum(sizes))
 
 
 @dataclass(frozen=True)
