@@ -50,7 +50,7 @@ class split_averaging(Attack):
     min_confidence: float = param(0.0, "claim only at this posterior probability or more", low=0, high=1)
 
     def eligible(self, knowledge: Knowledge) -> pd.DataFrame:
-        """Those who are isolated by two columns and can be split by a third."""
+        """Those who are isolated by two columns, where there is a third to split by."""
         found = isolated(knowledge, columns_for(knowledge, self.columns), self.smallest_group)
         columns = set(self.split_by or knowledge.columns)
         own = found["group"].isin(columns).astype(int) + found["by"].isin(columns)

@@ -142,20 +142,22 @@ def test_the_page_speaks_of_the_rows_that_there_are():
 
 
 @pytest.mark.parametrize(
-    ("others", "victims", "candidates", "more", "lost"),
+    ("others", "victims", "candidates", "common", "rule", "lost"),
     [
-        (1.0, 5.0, 10, {"common": 1.0}, 0.04),
-        (0.2, 4.2, 5, {}, 0.20),
-        (2.0, 4.0, 5, {}, 0.01),
-        (8.0, 8.0, 10, {}, 0.0),
+        (1.0, 5.0, 10, 1.0, {"spread": 5.0}, 0.0),  # difference
+        (1.0, 5.0, 10, 1.0, {}, 0.05),  # the individual tracker
+        (0.2, 4.2, 5, 0.0, {"layers": 4}, 0.05),  # range-isolation
+        (2.0, 4.0, 5, 0.0, {"layers": 2}, 0.02),  # like-isolation
+        (8.0, 8.0, 10, 0.0, {}, 0.0),  # averaging
     ],
 )
 def test_no_rule_has_more_than_one_that_knows_the_variances(
-    others: float, victims: float, candidates: int, more: dict, lost: float
+    others: float, victims: float, candidates: int, common: float, rule: dict, lost: float
 ):
-    """The attacks' rule, which does not know them, is that much below it or nearer."""
-    best = laws.informed(others, victims, candidates, **more)
-    assert best - lost - 2 * laws.ERROR <= laws.layered(others, victims, candidates, **more) <= best + laws.ERROR
+    """The attacks' rules, which do not know them, are that much below it or nearer."""
+    best = laws.informed(others, victims, candidates, common=common)
+    found = laws.layered(others, victims, candidates, common=common, **rule)
+    assert best - lost - laws.ERROR <= found <= best + laws.ERROR
 
 
 def test_choices_among_differences():

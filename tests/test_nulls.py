@@ -125,6 +125,12 @@ SECRETS = (
     ("employees", "salary"), ("census", "occupation"), ("census", "capital_gain"), ("transactions", "income"),
     ("transactions", "rating"), ("balances", "rating"), ("block", "race"), ("surnames", "condition"),
 )  # fmt: skip
+NOBODY = {
+    *(("like-isolation", name) for name in ("employees", "census", "transactions", "balances", "block")),
+    *(("range-isolation", name) for name in ("employees", "transactions", "block")),
+    *(("split-averaging", name) for name in ("balances", "surnames")),
+    ("noise-exploitation", "surnames"),
+}  # no names of one person, no outliers, no third column, nobody unique
 EXACT = [name for name in sorted(CASES) if registry.attack(name)[0].exact_against_none]
 
 
@@ -139,4 +145,5 @@ def test_without_a_defense_it_wins_on_every_dataset_on_which_it_has_victims(atta
         "none", attack, dataset, victims=10, secret=secret, accomplices=ACCOMPLICES * page.needs_accomplices
     )
     result.close()
-    assert result.score.attempts == 0 or result.score.kappa_reach >= 0.95
+    assert bool(result.score.attempts) == ((attack, dataset) not in NOBODY)
+    assert not result.score.attempts or (result.score.kappa_reach or 0.0) >= 0.95

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from attacks.fitting import Budget, Domain, Interval, Statistic
-from attacks.fitting.likely import Sample
+from attacks.fitting.likely import Sample, weights
 from attacks.publication import Publication, listed, published, without_implied
 from defenses import BUILTIN as DEFENSES
 from harness import registry
@@ -204,3 +204,13 @@ def test_nothing_comes_of_noise(tmp_path: Path):
 def test_nothing_is_right_about_a_permuted_truth():
     """Persons of a block share a race more often than others: dealt out over all blocks, nothing is left."""
     assert is_nothing(against_a_permuted_truth("reconstruction", dataset=SMALL, victims=10))
+
+
+def test_null_is_a_value_of_a_secret():
+    domain = Domain.of("age", 0, 1, {"race": ("a", None)})
+    everybody = np.ones(len(domain), dtype=bool)
+    race = domain.columns["race"]
+    databases = [tuple(np.flatnonzero(race == "a").tolist()), tuple(range(len(domain)))]
+    shares, proven = Sample(domain, [], databases, complete=True).shares(everybody, race, Budget(work=1.0))
+    assert (shares, proven) == ({"a": 0.75, None: 0.25}, True)
+    assert weights(race, np.array([3.0, 1.0, 0.0, 0.0])) == {"a": 0.75, None: 0.25}

@@ -73,9 +73,14 @@ def _averaged(databases: Sequence[Database], like: Bools, column: Array) -> Shar
     of = np.repeat(np.arange(len(databases)), [len(database) for database in databases])
     persons = np.concatenate([np.array(database, dtype=np.int64) for database in databases])
     of, persons = of[like[persons]], persons[like[persons]]
-    each = pd.Series(1.0 / np.bincount(of)[of] / len(databases))
-    totals = each.groupby(pd.Series(column[persons])).sum()
-    return dict(zip(totals.index.tolist(), totals.tolist(), strict=True))
+    return _totals(column[persons], 1.0 / np.bincount(of)[of] / len(databases))
+
+
+def _totals(values: Array, weights: Array) -> Shares:
+    """The sum of the weights of each value, None being one."""
+    codes, known = pd.factorize(values, use_na_sentinel=False)
+    names = [None if pd.isna(value) else value for value in known.tolist()]
+    return dict(zip(names, np.bincount(codes, weights, len(names)).tolist(), strict=True))
 
 
 def deviating_least(domain: Domain, system: Sequence[Statistic], at_home: Sequence[Statistic]) -> Array:
@@ -105,5 +110,4 @@ def alike(domain: Domain, known: dict[str, object]) -> Bools:
 def weights(values: np.ndarray, persons: np.ndarray) -> Shares:
     """The share of each value among so many persons; all values alike where the numbers are not known."""
     persons = np.ones(len(persons)) if np.isnan(persons).any() or not persons.sum() else persons
-    totals = pd.Series(persons / persons.sum()).groupby(pd.Series(values)).sum()
-    return dict(zip(totals.index.tolist(), totals.tolist(), strict=True))
+    return _totals(values, persons / persons.sum())

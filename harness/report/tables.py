@@ -151,14 +151,15 @@ def print_matrix(results: Sequence[dict[str, Any]], out: Console) -> None:
 
 
 def _fitting(columns: dict[str, list[str]], width: int) -> list[list[str]]:
-    """The names of the columns in groups that fit, at least one in each; two blanks lie between columns."""
+    """The names of the columns in groups that fit, at least one in each. Three blanks lie between columns, and one at
+    either edge."""
     groups: list[list[str]] = []
     left = 0
     for name, found in columns.items():
-        wide = 2 + max(map(len, (name, *found)))
+        wide = 3 + max(map(len, (name, *found)))
         if not groups or wide > left:
             groups.append([])
-            left = width
+            left = width - 2
         groups[-1].append(name)
         left -= wide
     return groups
