@@ -15,7 +15,7 @@ from attacks.histograms import secret_values
 from attacks.isolation import columns_for, is_amount
 from attacks.selectors import SELECTORS, Population, fitting
 from attacks.solvers import MOST_EXHAUSTIVE, Solve, evidence, exhaustive, least_squares, linear_program
-from attacks.subset_sums import subset_sums
+from attacks.subset_sums import shares_in, subset_sums
 from harness.errors import ParameterError
 from harness.model import Inference, Kind, Schema
 from harness.plugin import Attack, Knowledge, Session, param
@@ -38,10 +38,10 @@ class equations(Attack):
        more a histogram, a bit for each value (one-hot). Where the counts shown add up to the set, nobody has another
        value. What is refused or suppressed makes room for further sets, until `queries` are answered, twice as many
        are asked, or a whole batch gave nothing.
-    4. Solve value by value (`solver`, attacks/solvers.py): least squares with the value's share as prior; a linear
-       program, bits from 0 to 1 with the least sum of errors or the least largest error (`norm`); or all candidates.
-    5. Claim the value with the highest posterior probability: share times likelihood, from each estimate and its
-       standard error.
+    4. Solve value by value (`solver`, attacks/solvers.py): least squares, with the value's share by all answers as
+       prior; a linear program, bits from 0 to 1 with the least sum of errors or the least largest error (`norm`); or
+       all candidates.
+    5. Claim the value with the highest posterior probability: share times likelihood (estimate and standard error).
 
     Law, for sets of half of the users, noise of SD s a count, m counts and n users of whom half have the secret: an
     estimate has the standard error 2s/√(m − n), and a bit is right with probability Φ(√m/(4s)) where m is well above n.
@@ -103,7 +103,7 @@ class equations(Attack):
         design, answers = subset_sums(session, knowledge.secret, people, counted, len(values), sets, wanted)
         if not len(design):
             return
-        shares = np.clip(values.to_numpy(dtype=np.float64), 1e-6, 1 - 1e-6)
+        shares = shares_in(design, answers, len(values))
         log = np.zeros((len(people), len(values)))
         log[:, : answers.shape[1]] = evidence(design, answers, shares[: answers.shape[1]], self._solve())
         place = pd.Index(people.uids).get_indexer(victims.index)

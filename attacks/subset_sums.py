@@ -56,6 +56,17 @@ def subset_sums(
     return design, answers
 
 
+def shares_in(design: Floats, answers: Floats, number: int) -> Floats:
+    """What share of these users has each of `number` values, the counted ones first, (number,): by all answers
+    together, whose noise is that of one answer over √m. At least half a user has each."""
+    sizes = np.where(np.isnan(answers), 0.0, design.sum(axis=1)[:, None]).sum(axis=0)
+    counted = np.nansum(answers, axis=0) / np.maximum(sizes, 1.0)
+    rest = number - len(counted)
+    shares = np.r_[counted, np.repeat((1.0 - counted.sum()) / max(rest, 1), rest)]
+    shares = np.clip(shares, 0.5 / design.shape[1], 1.0)
+    return np.asarray(shares / shares.sum())
+
+
 def _histograms(session: Session, secret: str, wheres: list[str], values: pd.Index, sizes: NDArray[np.int64]) -> Floats:
     """All values, a query a set. Where the counts shown add up to the set nobody has another value: 0."""
     counts = counts_of(session.query_many([histogram_query(session, secret, where) for where in wheres]), values)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
+from attacks.subset_sums import shares_in
 from harness.errors import ParameterError
 from harness.model import Column, Kind, Schema
 from harness.registry import attack as attack_of
@@ -88,6 +89,26 @@ def test_the_law(share: float, n: int):
 
 
 @pytest.mark.science
+def test_the_share_comes_from_all_answers():
+    """Noise of four times √n would leave the share of a single count anywhere: half of 200 ± 57."""
+    rng = np.random.default_rng(1)
+    design = rng.integers(0, 2, (1_600, 200)).astype(float)
+    answers = (design @ (np.arange(200) < 60))[:, None] + rng.normal(0, 4 * np.sqrt(200), (1_600, 1))
+    answers[::3] = np.nan
+    error = 4 * np.sqrt(200) / np.sqrt(1_066) / 100
+    assert shares_in(design, answers, 2) == pytest.approx([0.3, 0.7], abs=Z * error)
+    nobody = shares_in(design, np.zeros((1_600, 3)), 3)
+    assert nobody == pytest.approx([1 / 3] * 3)
+    assert shares_in(design[:1], np.full((1, 1), -50.0), 2) == pytest.approx([0.0025, 0.9975], abs=1e-4)
+
+
+@pytest.mark.science
+def test_the_share_does_not_fail_in_heavy_noise():
+    accuracy = np.mean([bits(f"output-perturbation:kind=gaussian,scale={4 * np.sqrt(200)}", 200, 1_600, t)[0]
+                        for t in range(10)])  # fmt: skip
+    assert abs(accuracy - 0.570) < spread(0.57, 2_000)
+
+
 def test_both_counts_of_a_bit_are_two_equations():
     n, sigma = 200, 10.0
     noise = f"output-perturbation:kind=gaussian,scale={sigma}"
