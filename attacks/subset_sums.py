@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import truncnorm
 
 from attacks.histograms import counts_of, histogram_query
 from attacks.isolation import literal, quoted, users
@@ -19,6 +20,7 @@ Floats = NDArray[np.float64]
 FIRST = 20  # queries of the first batch: a form that is refused is refused then
 PIECE = 1_000  # queries of a batch
 PATIENCE = 2  # times the queries that are wanted are asked at most
+SMALLEST = 1e-9  # standard error of a share
 WHOLE = 1e-6  # users by which counts may miss the size of their set and still add up to it
 
 
@@ -57,13 +59,20 @@ def subset_sums(
 
 
 def shares_in(design: Floats, answers: Floats, number: int) -> Floats:
-    """What share of these users has each of `number` values, the counted ones first, (number,): by all answers
-    together, whose noise is that of one answer over √m. At least half a user has each."""
-    sizes = np.where(np.isnan(answers), 0.0, design.sum(axis=1)[:, None]).sum(axis=0)
-    counted = np.nansum(answers, axis=0) / np.maximum(sizes, 1.0)
-    rest = number - len(counted)
-    shares = np.r_[counted, np.repeat((1.0 - counted.sum()) / max(rest, 1), rest)]
-    shares = np.clip(shares, 0.5 / design.shape[1], 1.0)
+    """What share of these users has each of `number` values, the counted ones first, (number,): the mean of a normal
+    distribution about Σ answers / Σ sizes, cut to from half a user to all but half a user. Its deviation comes from how
+    far the answers lie from that share of their sizes, and is that of one answer over √m."""
+    sizes = np.where(np.isnan(answers), np.nan, design.sum(axis=1)[:, None])
+    shown = np.maximum((~np.isnan(answers)).sum(axis=0), 1)
+    whole = np.maximum(np.nansum(sizes, axis=0), 1.0)
+    counted = np.nansum(answers, axis=0) / whole
+    squares = np.nansum((answers - counted * sizes) ** 2, axis=0)
+    error = np.where(shown > 1, np.sqrt(squares * shown / np.maximum(shown - 1, 1)) / whole + SMALLEST, 1.0)
+    least = 0.5 / design.shape[1]
+    with np.errstate(invalid="ignore"):  # of its skewness, which nobody asks for
+        shares = truncnorm.mean((least - counted) / error, (1 - least - counted) / error, counted, error)
+    rest = number - len(shares)
+    shares = np.r_[shares, np.repeat(max(1.0 - shares.sum(), least) / max(rest, 1), rest)]
     return np.asarray(shares / shares.sum())
 
 

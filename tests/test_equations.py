@@ -97,9 +97,11 @@ def test_the_share_comes_from_all_answers():
     answers[::3] = np.nan
     error = 4 * np.sqrt(200) / np.sqrt(1_066) / 100
     assert shares_in(design, answers, 2) == pytest.approx([0.3, 0.7], abs=Z * error)
-    nobody = shares_in(design, np.zeros((1_600, 3)), 3)
-    assert nobody == pytest.approx([1 / 3] * 3)
-    assert shares_in(design[:1], np.full((1, 1), -50.0), 2) == pytest.approx([0.0025, 0.9975], abs=1e-4)
+    assert shares_in(design, np.zeros((1_600, 3)), 3) == pytest.approx([1 / 3] * 3)
+    assert shares_in(design[:9], np.full((9, 1), -50.0), 2) == pytest.approx([0.0025, 0.9975], abs=0.1)
+    noise = rng.normal(0, 1e4, (1_600, 1))
+    assert shares_in(design, noise, 2) == pytest.approx([0.5, 0.5], abs=0.1), "what nothing is known of is not certain"
+    assert shares_in(design[:1], noise[:1], 2) == pytest.approx([0.5, 0.5], abs=0.5)
 
 
 @pytest.mark.science
