@@ -150,3 +150,12 @@ def test_permuting_deals_the_same_values_out_anew():
     assert sorted(dealt.people["band"]) == sorted(PEOPLE["band"])
     assert (dealt.people["band"] != PEOPLE["band"]).any()
     assert (dealt.people["dept"] == PEOPLE["dept"]).all()
+
+
+def test_singling_out_is_of_the_very_value_whatever_the_tolerance():
+    """Others lie within the tolerance: for an inference they have the value, for singling out they are not he."""
+    people = pd.DataFrame({"pay": [100, 101, 102, 500]}, index=pd.Index([1, 2, 3, 4], name="uid"))
+    truth = Truth(people, "pay", tolerance=5.0)
+    score = judge(truth, [SinglingOut((("pay", 101),), 1.0)], [2], pd.DataFrame(index=people.index), "marginal")
+    assert score.correct == score.claims == 1
+    assert truth.matches("pay", 101).sum() == 3
