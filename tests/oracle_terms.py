@@ -262,7 +262,7 @@ MEANINGS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "bucket": _bucket,
     "ceil": lambda number: math.copysign(math.ceil(number), number) if isinstance(number, float) else number,
-    "floor": lambda number: float(math.floor(number)) if isinstance(number, float) else number,
+    "floor": lambda number: math.copysign(math.floor(number), number) if isinstance(number, float) else number,
     "div": lambda one, other: math.copysign(math.trunc(one / other), one / other),
     "round": _step(_half_away),
     "trunc": _step(math.trunc),
