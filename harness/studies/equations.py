@@ -5,7 +5,7 @@
 3. `diffix`: accuracy against m/n for each selector, and under `clear_only`.
 
 The table is `best-case`, whose secret is one bit that half of the users have; all of them are victims. Each point is
-kept in the store by itself.
+kept in the store by itself; those of `noise` have draws of their own.
 
 The law: Φ(√m/(4σ)) for sets of half of the users. Behind Diffix σ² is the number of layers that differ from query to
 query: 3 for `hash` and `function` (a pair of the uid, the dynamic one of the secret), 2 and one for each value listed
@@ -32,7 +32,7 @@ from harness.trial import Judged, attack_once
 CLUSTER = 50  # users
 A_PERSON = 8  # m/n of the part `noise`
 NOISES = (0.2, 0.35, 0.5, 0.7, 1.0, 1.6, 2.5, 4.0)  # of σ/√n
-SIZES = {200: 10, 500: 4, 1_000: 2}  # n, and trials of each: 2,000 bits
+SIZES = {200: 10, 500: 5, 1_000: 5}  # n, and trials of each: 2,000 bits or more
 ROUNDS = (1, 2, 4, 8, 16, 32)
 SMALL = 200  # n of the parts `queries` and `diffix`
 FAST, SLOW = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0), (1.0, 2.5, 5.0, 10.0, 20.0, 40.0)  # m/n behind Diffix
@@ -72,9 +72,9 @@ class Point:
 def points(seed: int = 1) -> Iterator[Point]:
     """All marks of the figure."""
     for n, trials in SIZES.items():
-        for share in NOISES:
+        for place, share in enumerate(NOISES):
             sigma = share * math.sqrt(n)
-            yield Point("noise", n, A_PERSON * n, sigma, _noise(sigma), trials=trials, seed=seed)
+            yield Point("noise", n, A_PERSON * n, sigma, _noise(sigma), trials=trials, seed=seed + place)
     for solver in ("least-squares", "linear-program"):
         for a_person in ROUNDS:
             sigma = math.sqrt(SMALL) / 2
@@ -90,9 +90,9 @@ def points(seed: int = 1) -> Iterator[Point]:
 
 
 def equations(store: Store, seed: int = 1) -> list[dict[str, Any]]:
-    """A dict a point: what was run, `law`, the share of right claims `accuracy` with its standard error `se` (by the
-    binomial), `claims` made, and `noise`, the standard deviation of answers less truth (of 500 queries), in users; null
-    where nothing was answered."""
+    """A dict a point: what was run, `law`, the share of right claims `accuracy` with its standard error `se` (over
+    the trials, as the errors in one go together; of a single trial by the binomial), `claims` made, and `noise`, the
+    standard deviation of answers less truth (of 500 queries), in users; null where nothing was answered."""
     rows = []
     for point in points(seed):
         rows += kept(store, "equations", asdict(point), partial(_rows, point))
@@ -112,6 +112,7 @@ def run(point: Point) -> dict[str, Any]:
     """One point."""
     benchmark = point.benchmark
     attempts = claims = correct = 0
+    shares: list[float] = []
     errors: list[NDArray[np.float64]] = []
     for trial, key in enumerate(benchmark.keys()):
         judged = attack_once(Task(benchmark, trial, key))
@@ -120,16 +121,23 @@ def run(point: Point) -> dict[str, Any]:
         attempts += judged.score.attempts
         claims += judged.score.claims
         correct += judged.score.correct
+        shares.append(judged.score.correct / max(judged.score.claims, 1))
     accuracy = correct / claims if claims else None
     off = np.concatenate(errors)
     return asdict(point) | {
         "law": point.law,
         "accuracy": accuracy,
-        "se": math.sqrt(accuracy * (1 - accuracy) / attempts) if accuracy is not None else None,
+        "se": _standard_error(shares, accuracy, claims) if accuracy is not None else None,
         "claims": claims,
         "attempts": attempts,
         "noise": float(off.std(ddof=1)) if len(off) > 1 else None,
     }
+
+
+def _standard_error(shares: list[float], accuracy: float, claims: int) -> float:
+    if len(shares) == 1:
+        return math.sqrt(accuracy * (1 - accuracy) / claims)
+    return float(np.std(shares, ddof=1)) / math.sqrt(len(shares))
 
 
 def _errors(judged: Judged) -> NDArray[np.float64]:
