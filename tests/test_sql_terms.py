@@ -123,6 +123,9 @@ CASES: list[App] = [
     a("%", 5.0, a("*", "x", 1e300)),
     a("cast to date", a("concat", const("1"), a("cast to text", "d"))),
     a("+", a("%", 5, 0), "j"),
+    a("substring", "s", a("+", 2**63 - 1, a("length", const("12")))),
+    a("substring", "s", 2, a("*", 2**63 - 1, a("length", const("12")))),
+    a("substring", "s", a("-", 1, a("length", const("12"))), "j"),
 ]  # fmt: skip
 
 

@@ -120,6 +120,13 @@ def _joined(*parts: exp.Expr) -> exp.Expr:
     return exp.Paren(this=whole)
 
 
+def _piece(text: exp.Expr, *numbers: exp.Expr) -> exp.Expr:
+    """A number that is computed from constants has a TRY of its own: DuckDB computes it when it plans, outside others."""
+    computed = [number.find(exp.Column) is None and not isinstance(number, exp.Literal) for number in numbers]
+    tried = [_named("try")(one) if bare else one for one, bare in zip(numbers, computed, strict=True)]
+    return _named("substring")(text, *tried)
+
+
 def _with_blank(name: str) -> Build:
     return lambda text, marks=None: _named(name)(text, marks or exp.Literal.string(" "))
 
@@ -148,7 +155,7 @@ FUNCTIONS: dict[str, Function] = {
     "btrim": Function(*_STRIP, _with_blank("trim"), optional=1, constant=(1,)),
     "left": Function((TEXT, WHOLE), Kind.TEXT, _named("left"), fails=True),
     "right": Function((TEXT, WHOLE), Kind.TEXT, _named("right"), fails=True),
-    "substring": Function((TEXT, WHOLE, WHOLE), Kind.TEXT, _named("substring"), optional=1, fails=True),
+    "substring": Function((TEXT, WHOLE, WHOLE), Kind.TEXT, _piece, optional=1, fails=True),
     "lower": Function((TEXT,), Kind.TEXT, _named("lower")),
     "upper": Function((TEXT,), Kind.TEXT, _named("upper")),
     "length": Function((TEXT,), Kind.INTEGER, _named("length")),
