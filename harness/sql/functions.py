@@ -121,9 +121,10 @@ def _joined(*parts: exp.Expr) -> exp.Expr:
 
 
 def _piece(text: exp.Expr, *numbers: exp.Expr) -> exp.Expr:
-    """A number that is computed from constants has a TRY of its own: DuckDB computes it when it plans, outside others."""
-    computed = [number.find(exp.Column) is None and not isinstance(number, exp.Literal) for number in numbers]
-    tried = [_named("try")(one) if bare else one for one, bare in zip(numbers, computed, strict=True)]
+    """Numbers that are computed from constants have a TRY of their own: DuckDB computes them when it plans, outside
+    of the TRY around the whole."""
+    computed = [number.find(exp.Column) is None and not isinstance(number.this, exp.Literal) for number in numbers]
+    tried = [_named("try")(number) if bare else number for number, bare in zip(numbers, computed, strict=True)]
     return _named("substring")(text, *tried)
 
 
