@@ -190,7 +190,7 @@ def test_pages_are_columns_with_nothing_cut_off_that_say_where_sources_disagree(
 def test_the_verb_computes_once_and_gives_the_same_bytes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(drawing, "pages", lambda rows: islice(pages(rows), 1))
+    monkeypatch.setitem(drawing._STUDIES, "fitness", lambda rows: islice(pages(rows), 1))
     told, drawn = [], []
     for folder in ("one", "two"):
         words = ["figures", "fitness", "--results", str(tmp_path / "store"), "--out", str(tmp_path / folder), "--json"]

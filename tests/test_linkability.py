@@ -185,7 +185,7 @@ def test_every_attack_and_defense_meets_the_same_mix():
 def test_a_page_that_is_isolated_is_dealt_the_same(tmp_path: Path):
     attack = page(tmp_path, "return [Linkability(record) for record in victims.index[::2]]") + ":pool=50"
     assert isolate.named(attack)[1] == "linkability"
-    assert isolate.named("guess") == ("guess:by=null", "inference")
+    assert isolate.named("guess") == ("guess:columns=[]", "inference")
     found = []
     for isolated in (True, False):
         plan = Benchmark.of(
