@@ -121,7 +121,8 @@ def run(point: Point) -> dict[str, Any]:
         attempts += judged.score.attempts
         claims += judged.score.claims
         correct += judged.score.correct
-        shares.append(judged.score.correct / max(judged.score.claims, 1))
+        if judged.score.claims:
+            shares.append(judged.score.correct / judged.score.claims)
     accuracy = correct / claims if claims else None
     off = np.concatenate(errors)
     return asdict(point) | {
