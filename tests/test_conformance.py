@@ -16,7 +16,7 @@ from harness.plan import Benchmark, Task
 from harness.plugin import Plugin
 from harness.registry import KINDS, KindName
 from harness.seeds import generator
-from harness.trial import run_trial
+from harness.trial import first_table, run_trial
 from tests.nulls import small
 
 ALL = [(kind, name) for kind in KINDS for name in importlib.import_module(kind).BUILTIN]
@@ -127,6 +127,9 @@ def end(defense: str, attack: str, dataset: str, secret: str | None = None) -> N
     benchmark = Benchmark.of(
         defense=defense, attack=attack, dataset=dataset, secret=secret, trials=1, victims=4, accomplices=accomplices
     )
+    protecting, people = benchmark.plugins()
+    if reason := protecting.skip(first_table(people, benchmark.dataset, benchmark.seed).schema):
+        pytest.skip(f"{defense} says of {dataset}: {reason}")  # and `bench` prints it (tests/test_runner.py)
     record = run_trial(Task(benchmark, 0, benchmark.keys()[0]))
     assert record.error is None, record.error
     assert record.score.attempts <= 4

@@ -141,6 +141,11 @@ def test_a_skipped_pair_has_all_keys_and_nulls(tmp_path: Path):
     assert skipped["attempts"] is None
 
 
+def test_a_defense_can_say_that_a_dataset_is_not_for_it(tmp_path: Path):
+    skipped = bench(defense="rotation", attack="guess", dataset="surnames:size=100", results=str(tmp_path))
+    assert skipped["skipped"] == "a rotation needs two columns of numbers, and there is none"
+
+
 def test_show_reads_the_store_alone(tmp_path: Path):
     run = bench(defense="none", attack="difference", trials=2, jobs=1, results=str(tmp_path), **SMALL)
     (stored,) = read(str(tmp_path))
