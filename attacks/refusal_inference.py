@@ -10,7 +10,7 @@ import pandas as pd
 
 from attacks.decide import choose
 from attacks.isolation import is_amount
-from attacks.refusals import by_overlap, by_size, least_shown, overlap_allowed
+from attacks.refusals import NEAR, by_overlap, by_size, least_shown, overlap_allowed
 from attacks.uid_sets import Pool
 from harness.model import Inference, Schema
 from harness.plugin import Attack, Knowledge, Session, param
@@ -59,11 +59,13 @@ class refusal_inference(Attack):
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         uids, secret = victims.index.tolist(), knowledge.secret
-        pool = Pool(knowledge.reveal().index.difference(victims.index).to_numpy(), rng)
+        everybody = knowledge.reveal().index.difference(victims.index)
+        pool = Pool(everybody.to_numpy(), rng)
         if (k := least_shown(session, pool, self.largest)) is None:
             return
         if (r := overlap_allowed(session, pool, k, self.largest)) is None:
-            values, probability = by_size(session, secret, uids, pool.left, k, self.sets, rng)
+            others = pool.left if len(pool.left) >= k + NEAR else everybody.tolist()
+            values, probability = by_size(session, secret, uids, others, k, self.sets, rng)
         else:
             values, probability = by_overlap(session, secret, uids, pool, k, r)
         if not len(values):

@@ -12,6 +12,7 @@ from harness.model import Answer
 from harness.plugin import Session
 
 MARGIN = 4  # users by which sets exceed k, so that a noisy threshold shows them
+NEAR = 2  # users by which the most telling set may exceed k
 TRIED = 50  # random sets by which the chance to be shown is measured
 SURE = 0.999  # a victim is asked about no more at this probability, a value no more at the rest of it
 SAMPLE = 200  # users whose histogram tells the values of the secret
@@ -47,7 +48,7 @@ def by_size(
     rng: np.random.Generator,
 ) -> tuple[pd.Index, np.ndarray]:  # fmt: skip
     """The values of the secret and their probability, per victim, (V, B): from which sets get too small without those
-    who have a value."""
+    who have a value. Sets are drawn from the others, of whom there are k at least."""
     shares = secret_values(session, secret)
     if shares.empty or not others:
         return shares.index, np.zeros((len(victims), 0))
@@ -73,7 +74,7 @@ def _most_telling(
 ) -> tuple[int, tuple[float, float]]:
     """The size near k at which one user less matters most, and how often sets of that size, and of one less, are
     shown."""
-    sizes = [size for size in range(max(k - 3, 1), k + 3) if size <= len(others)]
+    sizes = [size for size in range(max(k - NEAR - 1, 1), k + NEAR + 1) if size <= len(others)]
     wheres = [
         among(session, [others[j] for j in rng.choice(len(others), size, replace=False)])
         for size in sizes

@@ -70,6 +70,11 @@ def test_controls_leak_by_what_they_refuse(defense: str):
     assert kappas(defense, "refusal-inference", 1, victims=5).tolist() == [1.0]
 
 
+def test_a_small_table_is_enough():
+    """Finding k = 5 takes 15 of the 17 others, so sets are drawn from all of them again."""
+    assert kappas("k-threshold", "refusal-inference", 1, "best-case:clusters=1,others=5", victims=4).tolist() == [1.0]
+
+
 def test_null_is_a_value_as_any_other():
     """Every second user has NULL: with one of them in a set, the question that leaves out a band leaves out two."""
     victims, others = [0, 1, 2], list(range(10, 400))
