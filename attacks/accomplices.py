@@ -28,7 +28,7 @@ def listed(
     session: Session, victims: pd.DataFrame, accomplices: pd.Index, rng: np.random.Generator
 ) -> dict[object, list[Group]]:
     """By victim, groups of 1, 2, 4, … and all of the accomplices, taken in one random order."""
-    order = rng.permutation(accomplices.to_numpy()).tolist()
+    order = rng.permutation(np.array(accomplices)).tolist()
     sizes = sorted({*(2**i for i in range(len(order).bit_length())), len(order)})
     return {uid: [Group(among(session, [uid, *order[:n]]), order[:n]) for n in sizes] for uid in victims.index}
 

@@ -66,7 +66,7 @@ class membership(Attack):
     def run(
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Linkability]:
-        outside = knowledge.reveal().index.difference(victims.index).to_numpy()
+        outside = np.array(knowledge.reveal().index.difference(victims.index))
         reference = rng.permutation(outside)[: self.reference]
         if len(reference) < 2:
             return

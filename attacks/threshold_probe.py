@@ -58,7 +58,7 @@ class threshold_probe(Attack):
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         values = secret_values(session, knowledge.secret)
-        others = knowledge.reveal().index.difference(victims.index).to_numpy()
+        others = np.array(knowledge.reveal().index.difference(victims.index))
         if values.empty:
             return
         asked = (session, knowledge.secret, values.index, victims, others, rng)

@@ -36,7 +36,7 @@ class Pool:
     """Users in random order, each given out once."""
 
     def __init__(self, uids: Sequence[object], rng: np.random.Generator) -> None:
-        self.left = rng.permutation(np.asarray(uids)).tolist()
+        self.left = rng.permutation(np.array(uids)).tolist()
 
     def take(self, count: int) -> list[object] | None:
         """So many users; None, and nobody is given out, where fewer are left."""

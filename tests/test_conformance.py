@@ -153,8 +153,13 @@ def test_every_pair_ends_on_a_small_table(defense: str, attack: str):
     end(defense, *small(attack))
 
 
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_attack_ends_on_one_user(attack: str):
+    end("none", attack, "uniform:size=1")
+
+
 @pytest.mark.science
-@pytest.mark.parametrize("dataset", ["census", "employees:size=20"])
+@pytest.mark.parametrize("dataset", ["census", "employees:size=20", "uniform:size=1"])
 @pytest.mark.parametrize(("defense", "attack"), PAIRS)
 def test_every_pair_ends(defense: str, attack: str, dataset: str):
     dataset_page, _ = registry.dataset(dataset)
