@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.model import Array, Refused
+from defenses.overlaps import Answered
+from harness.model import Refused
 from harness.plugin import Defense, Log, param
 from harness.sql import Buckets, Plan, Query
 from harness.sql.compile import formula_text
-
-Answered = list[tuple[Array, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,26 +42,13 @@ class overlap_control(Defense):
         return Plan(query, users=True, uid_set=True)
 
     def answer(self, buckets: Buckets, rng: np.random.Generator) -> Buckets:
-        answered: Answered = buckets.memory.setdefault(self, [])
+        answered: Answered = buckets.memory.setdefault(self, Answered(self.r))
         names: list[object] = [None] * len(buckets)
         if not buckets.one_row_per_user:
             formulas = [formula_text(plan.query) for plan in buckets.plans]
             keys = zip(*buckets.keys, strict=True) if buckets.keys else [()] * len(buckets)
             names = [(formulas[i], key) for i, key in zip(buckets.query.tolist(), keys, strict=True)]
-        shown = [self._admits(answered, users, name) for users, name in zip(buckets.uid_sets, names, strict=True)]
-        return buckets.keep(np.array(shown, dtype=bool))
-
-    def _admits(self, answered: Answered, users: Array, name: object) -> bool:
-        """Whether the set may be answered; if so and it is new, it is among the answered ones from now on. Equal users
-        under one name are equal records."""
-        if len(users) <= self.r:
-            return True
-        if any(name == known_as and np.array_equal(known, users) for known, known_as in answered):
-            return True
-        if any(len(np.intersect1d(known, users, assume_unique=True)) > self.r for known, _ in answered):
-            return False
-        answered.append((users, name))
-        return True
+        return buckets.keep(answered.admit(buckets.uid_sets, names))  # equal users under one name are equal records
 
     def clash(self, before: Sequence[Defense], after: Sequence[Defense]) -> str | None:
         if any(part.label() == "random-sampling" for part in (*before, *after)):
