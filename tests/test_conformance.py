@@ -61,7 +61,11 @@ def test_every_page_in_the_folder_is_in_the_dict(kind: str):
 
 ROTATION = 4
 OFTEN = ("none", "diffix", "microaggregation", "difference", "listing", "guess")
-SMALL = {"equations": "equations:persons=16"}  # attacks that ask hundreds of queries: fewer for every pair
+SMALL = {  # attacks that ask hundreds of queries of a victim: fewer for every pair
+    "averaging": "averaging:repeats=32",
+    "collusion": "collusion:analysts=32",
+    "equations": "equations:persons=16",
+}
 SHARE = [
     pytest.param(kind, name, marks=())
     if kind == "datasets" or name in OFTEN or number % ROTATION == 0
