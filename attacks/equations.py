@@ -105,7 +105,8 @@ class equations(Attack):
             return
         shares = shares_in(design, answers, len(values))
         log = np.zeros((len(people), len(values)))
-        log[:, : answers.shape[1]] = evidence(design, answers, shares[: answers.shape[1]], self._solve())
+        if len(values) > 1:
+            log[:, : answers.shape[1]] = evidence(design, answers, shares[: answers.shape[1]], self._solve())
         place = pd.Index(people.uids).get_indexer(victims.index)
         best, confidence = choose(softmax(log[place] + np.log(shares), axis=1), rng)
         for uid, value, sure in zip(victims.index, values.index[best], confidence, strict=True):

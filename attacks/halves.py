@@ -26,8 +26,8 @@ def splits_by(session: Session, columns: Sequence[str]) -> list[Split]:
     for column, answer in zip(columns, listed, strict=True):
         if not isinstance(answer, Answer) or any(value is None for value in answer.data[0]):
             continue
-        share = answer.data[1] / np.nansum(answer.data[1]) if len(answer) else answer.data[1]
-        for value, part in zip(answer.data[0], share, strict=True):
+        counts = np.nan_to_num(answer.data[1])
+        for value, part in zip(answer.data[0], counts / max(counts.sum(), 1.0), strict=True):
             name, constant = quoted(column), literal(value)
             found.append((abs(part - 0.5), (column, f"{name} = {constant}", f"{name} <> {constant}")))
     return [split for _, split in sorted(found, key=lambda entry: entry[0])]

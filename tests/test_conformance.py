@@ -19,6 +19,8 @@ from harness.seeds import generator
 from harness.trial import first_table, run_trial
 from tests.nulls import small
 
+pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")  # 0/0 would go on as NaN
+
 ALL = [(kind, name) for kind in KINDS for name in importlib.import_module(kind).BUILTIN]
 ATTACKS, DEFENSES, DATASETS = ([name for k, name in ALL if k == kind] for kind in KINDS)
 
@@ -158,8 +160,9 @@ def test_every_pair_ends_on_a_small_table(defense: str, attack: str):
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_every_attack_ends_on_one_user(attack: str):
+def test_every_attack_ends_on_one_user_and_on_a_secret_of_one_value(attack: str):
     end("none", attack, "uniform:size=1")
+    end("none", attack, "employees:size=20", "disciplinary_warning")
 
 
 @pytest.mark.science
