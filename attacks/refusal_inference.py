@@ -59,13 +59,13 @@ class refusal_inference(Attack):
         self, session: Session, knowledge: Knowledge, victims: pd.DataFrame, rng: np.random.Generator
     ) -> Iterator[Inference]:
         uids, secret = victims.index.tolist(), knowledge.secret
-        everybody = knowledge.reveal().index.difference(victims.index)
-        pool = Pool(everybody.to_numpy(), rng)
+        others = knowledge.reveal().index.difference(victims.index).tolist()
+        pool = Pool(others, rng)
         if (k := least_shown(session, pool, self.largest)) is None:
             return
         if (r := overlap_allowed(session, pool, k, self.largest)) is None:
-            others = pool.left if len(pool.left) >= k + NEAR else everybody.tolist()
-            values, probability = by_size(session, secret, uids, others, k, self.sets, rng)
+            left = pool.left if len(pool.left) >= k + NEAR else others
+            values, probability = by_size(session, secret, uids, left, k, self.sets, rng)
         else:
             values, probability = by_overlap(session, secret, uids, pool, k, r)
         if not len(values):

@@ -21,7 +21,8 @@ class Answered:
 
     def __init__(self, r: int) -> None:
         self._r = r
-        self._users = np.empty(0, dtype=np.uint64)  # of all sets, one set after the other
+        self._users = pd.Index([], dtype=np.uint64)  # all that were in a set
+        self._places = np.empty(0, dtype=np.int64)  # where the users of each set stand there, one set after the other
         self._sizes = np.empty(0, dtype=np.int64)
         self._names = np.empty(0, dtype=np.int64)
         self._codes: dict[object, int] = {}
@@ -39,7 +40,7 @@ class Answered:
             return shown
         codes = np.array([self._codes.setdefault(names[i], len(self._codes)) for i in new], dtype=np.int64)
         log = _Sets(
-            np.concatenate([self._users, *(sets[i] for i in new)]),
+            np.concatenate([self._places, self._placed(np.concatenate([sets[i] for i in new]))]),
             np.concatenate([self._sizes, sizes[new]]),
             np.concatenate([self._names, codes]),
             self._r,
@@ -52,22 +53,30 @@ class Answered:
             shown[new[rows[known] - before]] = True
             shown[new[fresh[may] - before]] = True
             kept = np.concatenate([kept, fresh[first]])
-        self._users, self._sizes, self._names = log.users(kept), log.sizes[kept], log.names[kept]
+        self._places, self._sizes, self._names = log.places(kept), log.sizes[kept], log.names[kept]
         return shown
+
+    def _placed(self, users: NDArray[np.uint64]) -> Integers:
+        places = np.array(self._users.get_indexer(pd.Index(users)), dtype=np.int64)
+        strange = places < 0
+        if strange.any():
+            code, distinct = pd.factorize(users[strange])
+            places[strange] = len(self._users) + code
+            self._users = self._users.append(pd.Index(distinct))
+        return places
 
 
 class _Sets:
     """Sets as the rows of a 0/1 matrix, whose columns are users."""
 
-    def __init__(self, users: NDArray[np.uint64], sizes: Integers, names: Integers, r: int) -> None:
-        code, self._distinct = pd.factorize(users)
+    def __init__(self, places: Integers, sizes: Integers, names: Integers, r: int) -> None:
         ends = np.concatenate([[0], np.cumsum(sizes)])
-        shape = (len(sizes), len(self._distinct))
-        self._matrix = csr_array((np.ones(len(code), dtype=np.int32), code, ends), shape=shape)
+        shape = (len(sizes), int(places.max()) + 1)
+        self._matrix = csr_array((np.ones(len(places), dtype=np.int32), places, ends), shape=shape)
         self.sizes, self.names, self._r = sizes, names, r
 
-    def users(self, rows: Integers) -> NDArray[np.uint64]:
-        return np.asarray(self._distinct[self._matrix[rows].indices], dtype=np.uint64)
+    def places(self, rows: Integers) -> Integers:
+        return np.asarray(self._matrix[rows].indices, dtype=np.int64)
 
     def compare(self, rows: Integers, others: Integers) -> tuple[Truths, Truths]:
         """Which of the rows equal one of the others, and which have too many users in common with one."""
